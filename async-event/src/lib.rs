@@ -1,0 +1,1 @@
+//! A manual-reset async event and a cyclic barrier, with the meaning of asyncio's.

@@ -1,0 +1,1 @@
+//! Async queues with backpressure that lose nothing under cancellation.

@@ -1,0 +1,172 @@
+//! The circle of waiters and the node in it: all that follows raw pointers. The invariants are in the parent module.
+
+use crate::const_unless_loom;
+use crate::sync::{UnsafeCell, atomic::AtomicUsize};
+use std::{marker::PhantomPinned, ptr, task::Waker};
+
+/// The stage of a waiter that is neither linked nor granted.
+pub(super) const IDLE: usize = 0;
+/// The stage of a waiter that has been granted what it waited for, and was not polled since.
+pub(super) const GRANTED: usize = 1;
+
+/// A waiter as its list sees it.
+pub(super) struct Node<D> {
+    pub(super) stage: AtomicUsize,
+    pub(super) body: UnsafeCell<Body<D>>,
+    /// Others hold the address of a linked node, so `&mut` to it must not claim to be the only way to it.
+    _pin: PhantomPinned,
+}
+
+pub(super) struct Body<D> {
+    prev: *const Node<D>,
+    next: *const Node<D>,
+    pub(super) waker: Option<Waker>,
+    pub(super) data: D,
+}
+
+impl<D> Node<D> {
+    const_unless_loom! {
+        pub(super) const fn new(data: D) -> Self {
+            let body = Body { prev: ptr::null(), next: ptr::null(), waker: None, data };
+            Node { stage: AtomicUsize::new(IDLE), body: UnsafeCell::new(body), _pin: PhantomPinned }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// For this and the two below: `node` is alive, and the mutex of its list (or of the list it is about to enter) is
+    /// held.
+    #[inline(always)]
+    unsafe fn links(node: *const Self) -> (*const Self, *const Self) {
+        // SAFETY: by the caller's word.
+        unsafe { (*node).body.with(|body| ((*body).prev, (*body).next)) }
+    }
+
+    #[inline(always)]
+    unsafe fn set_prev(node: *const Self, to: *const Self) {
+        // SAFETY: by the caller's word.
+        unsafe { (*node).body.with_mut(|body| (*body).prev = to) }
+    }
+
+    #[inline(always)]
+    unsafe fn set_next(node: *const Self, to: *const Self) {
+        // SAFETY: by the caller's word.
+        unsafe { (*node).body.with_mut(|body| (*body).next = to) }
+    }
+}
+
+/// Under loom, the end of a node is an access like any other: it catches a touch after the grant (I3).
+#[cfg(all(loom, feature = "loom"))]
+impl<D> Drop for Node<D> {
+    fn drop(&mut self) {
+        self.body.with_mut(|_| ());
+    }
+}
+
+/// One list of a queue: the head of a circle, or null.
+#[derive(Debug)]
+pub struct List<D> {
+    head: *const Node<D>,
+}
+
+impl<D> List<D> {
+    pub(super) const EMPTY: Self = List { head: ptr::null() };
+
+    /// The node that has been in the list longest, or null.
+    #[inline(always)]
+    pub(super) fn head(&self) -> *const Node<D> {
+        self.head
+    }
+
+    /// Appends `node`.
+    ///
+    /// # Safety
+    ///
+    /// The list's mutex is held; `node` is alive, pinned and in no list.
+    #[inline(always)]
+    pub(super) unsafe fn push_back(&mut self, node: *const Node<D>) {
+        // SAFETY: the head and its tail are linked, hence alive (I4), and ours under the mutex (I1).
+        unsafe {
+            let head = self.head;
+            let (tail, first) = if head.is_null() {
+                self.head = node;
+                (node, node)
+            } else {
+                (Node::links(head).0, head)
+            };
+            Node::set_prev(node, tail);
+            Node::set_next(node, first);
+            Node::set_next(tail, node);
+            Node::set_prev(first, node);
+        }
+    }
+
+    /// Appends all of `other`, which is empty afterwards.
+    ///
+    /// # Safety
+    ///
+    /// The mutex of both lists is held.
+    pub(super) unsafe fn append(&mut self, other: &mut Self) {
+        let (head, moved) = (self.head, std::mem::replace(&mut other.head, ptr::null()));
+        if head.is_null() {
+            self.head = moved;
+        } else if !moved.is_null() {
+            // SAFETY: all four are linked, hence alive (I4), and ours under the mutex (I1).
+            unsafe {
+                let (tail, last) = (Node::links(head).0, Node::links(moved).0);
+                Node::set_next(tail, moved);
+                Node::set_prev(moved, tail);
+                Node::set_next(last, head);
+                Node::set_prev(head, last);
+            }
+        }
+    }
+
+    /// Takes `node` out of whichever of `lists` it is in.
+    ///
+    /// # Safety
+    ///
+    /// The mutex of `lists` is held, and `node` is linked in one of them.
+    #[inline(always)]
+    pub(super) unsafe fn remove(lists: &mut [Self], node: *const Node<D>) {
+        // SAFETY: a linked node's neighbours are linked, hence alive (I4), and ours under the mutex (I1).
+        let successor = unsafe {
+            let (before, after) = Node::links(node);
+            if after == node {
+                ptr::null()
+            } else {
+                Node::set_next(before, after);
+                Node::set_prev(after, before);
+                after
+            }
+        };
+        for list in lists {
+            if list.head == node {
+                list.head = successor;
+            }
+        }
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<D, const N: usize> Sealed for [super::List<D>; N] {}
+}
+
+/// The lists of a queue: `[List<D>; N]`.
+pub trait Lists<D>: sealed::Sealed {
+    /// No waiter in any list.
+    #[doc(hidden)]
+    const EMPTY: Self;
+    /// All lists.
+    #[doc(hidden)]
+    fn all(&mut self) -> &mut [List<D>];
+}
+
+impl<D, const N: usize> Lists<D> for [List<D>; N] {
+    const EMPTY: Self = [const { List::EMPTY }; N];
+    #[inline(always)]
+    fn all(&mut self) -> &mut [List<D>] {
+        self
+    }
+}

@@ -1,0 +1,237 @@
+//! The waiter's side: the pinned place in a queue that lives inside the future.
+
+use super::{
+    Locked, Protocol, SideList, WaitQueue,
+    list::{GRANTED, IDLE, Node},
+};
+use crate::const_unless_loom;
+use crate::sync::atomic::Ordering;
+use std::{
+    fmt, mem,
+    pin::Pin,
+    ptr,
+    task::{Context, Poll, Waker},
+};
+
+/// How a waiting future reaches its queue, and what is to be done when it is dropped before it is done.
+///
+/// A handle is what the future would hold anyway: a reference to its primitive, or an `Arc` of it.
+pub trait Handle {
+    /// The protocol of the queue.
+    type Protocol: Protocol;
+
+    /// The queue; the same at each call.
+    fn queue(&self) -> &WaitQueue<Self::Protocol>;
+
+    /// The second home of this handle's waiters, if there is one.
+    fn side_list(&self) -> Option<&SideList<Self::Protocol>> {
+        None
+    }
+
+    /// The waiter was dropped while it was queued, and has just been unlinked.
+    ///
+    /// To be done here: what its place held back. Wake only after `queue` is dropped.
+    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data);
+
+    /// The waiter was dropped after it was granted and before it was polled: pass the grant on.
+    fn cancel_granted(&self, data: &mut <Self::Protocol as Protocol>::Data);
+}
+
+/// A place in a queue, inside the future that waits. Dropping it gives up the place, or passes the grant on.
+///
+/// The future pins it structurally and drives it: while [`is_idle`](Self::is_idle), try the fast path and then
+/// [`Locked::push_back`]; from then on [`poll_grant`](Self::poll_grant).
+pub struct Waiter<H: Handle> {
+    node: Node<<H::Protocol as Protocol>::Data>,
+    handle: H,
+}
+
+// SAFETY: the owner side of a waiter may move to another thread with its handle and data; a linked one is never moved
+// in memory (it is pinned), and what the list does to it happens under the mutex (I1) or before the Release of I3.
+unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Send> Send for Waiter<H> {}
+// SAFETY: through `&Waiter` one can only read the handle and the stage.
+unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Sync> Sync for Waiter<H> {}
+
+impl<H: Handle> Waiter<H> {
+    const_unless_loom! {
+        /// An idle waiter. It does not wait before it is pushed.
+        pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
+            Waiter { node: Node::new(data), handle }
+        }
+    }
+
+    /// The way to the primitive.
+    #[inline(always)]
+    pub fn handle(&self) -> &H {
+        &self.handle
+    }
+
+    /// Whether the waiter is neither queued nor granted.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        // Ordering: Relaxed; only the owner leaves or enters IDLE (I2).
+        self.node.stage.load(Ordering::Relaxed) == IDLE
+    }
+
+    /// The data of an idle waiter.
+    ///
+    /// # Panics
+    ///
+    /// If the waiter is not idle: a bug of the primitive.
+    #[inline(always)]
+    pub fn data(self: Pin<&mut Self>) -> &mut <H::Protocol as Protocol>::Data {
+        assert!(self.is_idle(), "Waiter::data: the waiter is not idle");
+        // SAFETY: an idle node belongs to its owner (the table), who lends us the only access.
+        self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data })
+    }
+
+    /// Polls a waiter that was pushed: ready once it is granted, and then idle again.
+    ///
+    /// Never takes the mutex once the grant is there; otherwise sees to it that `cx`'s waker is the one that is woken.
+    ///
+    /// # Panics
+    ///
+    /// If the waiter is idle: a bug of the primitive.
+    #[inline]
+    pub fn poll_grant(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        // Ordering: Acquire pairs with the Release in `Front::grant`.
+        if self.node.stage.load(Ordering::Acquire) == GRANTED || self.as_ref().granted_or_rearmed(cx.waker()) {
+            // Ordering: Relaxed; the node is ours again (I2), and nobody else looks at an unlinked node.
+            self.node.stage.store(IDLE, Ordering::Relaxed);
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    /// Whether the waiter has been granted by now; if not, `waker` is the one that the grant will wake.
+    #[cold]
+    fn granted_or_rearmed(self: Pin<&Self>, waker: &Waker) -> bool {
+        let queue = self.handle.queue();
+        let mut fresh: Option<Waker> = None;
+        loop {
+            let locked = queue.lock();
+            // Ordering: Acquire, as in `poll_grant`: this load may be the one that sees the grant.
+            match self.node.stage.load(Ordering::Acquire) {
+                GRANTED => return true,
+                IDLE => panic!("Waiter::poll_grant: the waiter is idle"),
+                home => _ = self.place(queue, home),
+            }
+            // SAFETY: the node is linked in a list that this mutex guards (`place`), so its body is ours (I1).
+            let armed = self.node.body.with_mut(|body| unsafe {
+                let current = &mut (*body).waker;
+                if current.as_ref().is_some_and(|current| current.will_wake(waker)) {
+                    return true;
+                }
+                if fresh.is_some() {
+                    mem::swap(current, &mut fresh);
+                    return true;
+                }
+                false
+            });
+            drop(locked);
+            if armed {
+                return false;
+            }
+            // I7: foreign code, so without the mutex; the replaced waker is dropped without it, too.
+            fresh = Some(waker.clone());
+        }
+    }
+
+    pub(super) fn check_may_enter(self: &Pin<&mut Self>, queue: &WaitQueue<H::Protocol>) {
+        assert!(ptr::eq(self.handle.queue(), queue), "Waiter: its handle leads to another queue");
+        assert!(self.is_idle(), "Waiter: pushed while not idle");
+    }
+
+    /// Where a linked waiter is, given the queue that its handle leads to, whose mutex we hold, and its stage.
+    ///
+    /// Aborts if the handle does not lead there any more (I5): unwinding would free a linked waiter.
+    fn place(&self, queue: &WaitQueue<H::Protocol>, home: usize) -> Place<'_, H::Protocol> {
+        if home == queue.home() {
+            return Place::Queue;
+        }
+        match self.handle.side_list() {
+            Some(side) if home == side.home() && side.owner() == Some(queue.home()) => Place::Side(side),
+            _ => {
+                eprintln!("waitline: a handle leads to another queue than before, so its waiter cannot be unlinked");
+                std::process::abort()
+            }
+        }
+    }
+
+    /// Prepares an idle, pinned waiter for a list of `home`.
+    #[inline(always)]
+    pub(super) fn arm(self: Pin<&mut Self>, waker: Waker, home: usize) -> *const Node<<H::Protocol as Protocol>::Data> {
+        let node = &self.into_ref().get_ref().node;
+        // SAFETY: an idle node belongs to its owner (the table), who lends us the only access. The old waker is None:
+        // a grant takes it and a cancelled waiter is gone, so nothing foreign is dropped here (I7).
+        node.body.with_mut(|body| unsafe { (*body).waker = Some(waker) });
+        // Ordering: Relaxed, by I2: we hold the mutex of `home`.
+        node.stage.store(home, Ordering::Relaxed);
+        node
+    }
+
+    /// The slow part of drop: the waiter is queued or granted.
+    #[cold]
+    fn cancel(&mut self) {
+        // A panic in the handle's `queue` or `side_list` must not free a linked waiter (I4).
+        let bomb = AbortOnUnwind;
+        let queue = self.handle.queue();
+        let mut locked = queue.lock();
+        // Ordering: Acquire, as in `poll_grant`.
+        let stage = self.node.stage.load(Ordering::Acquire);
+        if stage != GRANTED {
+            let node = ptr::from_ref(&self.node);
+            match self.place(queue, stage) {
+                // SAFETY: linked in a list of this queue, by `place`.
+                Place::Queue => unsafe { locked.unlink(node) },
+                // SAFETY: linked in this side list, by `place`, which also saw that our mutex guards it.
+                Place::Side(side) => unsafe { side.remove(&mut locked, node) }.expect("`place` saw our queue own it"),
+            }
+        }
+        mem::forget(bomb);
+        // Ordering: Relaxed; unlinked, so ours (I2).
+        self.node.stage.store(IDLE, Ordering::Relaxed);
+        // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
+        let data = self.node.body.with_mut(|body| unsafe { &mut (*body).data });
+        if stage == GRANTED {
+            drop(locked);
+            self.handle.cancel_granted(data);
+        } else {
+            self.handle.cancel_queued(locked, data);
+        }
+    }
+}
+
+/// Which list a linked waiter is in.
+enum Place<'a, P: Protocol> {
+    Queue,
+    Side(&'a SideList<P>),
+}
+
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+impl<H: Handle> Drop for Waiter<H> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_idle() {
+            self.cancel();
+        }
+    }
+}
+
+impl<H: Handle> fmt::Debug for Waiter<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.node.stage.load(Ordering::Relaxed) {
+            IDLE => "idle",
+            GRANTED => "granted",
+            _ => "queued",
+        };
+        f.debug_tuple("Waiter").field(&format_args!("{stage}")).finish()
+    }
+}

@@ -1,0 +1,120 @@
+//! The one switch between real synchronization and loom's: every crate of the family takes its atomics, its mutex, its
+//! cells, its `Arc` and its way to block a thread from here, so that the same source is shipped and model-checked.
+//!
+//! Under `cfg(all(loom, feature = "loom"))` these are loom's; otherwise they are std's, and parking_lot's 1-byte mutex.
+
+pub use imp::*;
+
+#[cfg(not(all(loom, feature = "loom")))]
+mod imp {
+    pub use futures_lite::future::block_on;
+    pub use parking_lot::{Mutex, MutexGuard};
+    pub use std::sync::{Arc, atomic};
+    pub use std::thread;
+
+    /// [`std::cell::UnsafeCell`] with the access methods of loom's twin, which checks every access for a data race.
+    #[derive(Debug, Default)]
+    #[repr(transparent)]
+    pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// Wraps `value`.
+        #[inline]
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Takes the value out; safe, because nobody can share an owned cell.
+        #[inline]
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
+        /// Calls `f` with a pointer for reading. Under loom the call is checked against concurrent writes.
+        #[inline]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer for writing. Under loom the call is checked against every concurrent access.
+        #[inline]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+
+    /// Emits the function as written: outside loom the shim's constructors are `const`.
+    #[doc(hidden)]
+    #[macro_export]
+    macro_rules! const_unless_loom {
+        ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis const fn $($rest)* };
+    }
+}
+
+#[cfg(all(loom, feature = "loom"))]
+mod imp {
+    pub use loom::future::block_on;
+    pub use loom::sync::{Arc, MutexGuard, atomic};
+    pub use loom::thread;
+
+    /// [`loom::sync::Mutex`] with the interface of parking_lot's, which has no poisoning.
+    #[derive(Debug, Default)]
+    pub struct Mutex<T>(loom::sync::Mutex<T>);
+
+    impl<T> Mutex<T> {
+        /// Wraps `value`.
+        pub fn new(value: T) -> Self {
+            Self(loom::sync::Mutex::new(value))
+        }
+
+        /// Takes the mutex.
+        pub fn lock(&self) -> MutexGuard<'_, T> {
+            self.0.lock().expect("loom stops a model at its first panic")
+        }
+
+        /// Takes the mutex if it is free.
+        pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+            self.0.try_lock().ok()
+        }
+    }
+
+    /// [`loom::cell::UnsafeCell`] for sized and unsized values.
+    #[derive(Debug, Default)]
+    pub struct UnsafeCell<T: ?Sized> {
+        access: loom::cell::UnsafeCell<()>,
+        value: std::cell::UnsafeCell<T>,
+    }
+
+    impl<T> UnsafeCell<T> {
+        /// Wraps `value`.
+        pub fn new(value: T) -> Self {
+            Self { access: loom::cell::UnsafeCell::new(()), value: std::cell::UnsafeCell::new(value) }
+        }
+
+        /// Takes the value out.
+        pub fn into_inner(self) -> T {
+            self.value.into_inner()
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
+        /// Calls `f` with a pointer for reading, checked against concurrent writes.
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            self.access.with(|_| f(self.value.get()))
+        }
+
+        /// Calls `f` with a pointer for writing, checked against every concurrent access.
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            self.access.with_mut(|_| f(self.value.get()))
+        }
+    }
+
+    /// Drops the `const`: loom registers every object that it tracks at run time.
+    #[doc(hidden)]
+    #[macro_export]
+    macro_rules! const_unless_loom {
+        ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
+    }
+}

@@ -1,0 +1,206 @@
+//! A test kit for code built on the primitives: model runner, loom-aware threads, polling by hand, misbehaving wakers.
+//!
+//! The same test body runs on real threads in an ordinary build and under loom's scheduler in a build with
+//! `--cfg loom --features loom`:
+//!
+//! ```
+//! use waitline::testing::{block_on, model, spawn};
+//!
+//! model("two threads add", || {
+//!     let count = waitline::sync::Arc::new(waitline::sync::atomic::AtomicUsize::new(0));
+//!     let other = spawn({
+//!         let count = count.clone();
+//!         move || count.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+//!     });
+//!     count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+//!     other.join().unwrap();
+//!     assert_eq!(count.load(std::sync::atomic::Ordering::Relaxed), 2);
+//!     assert_eq!(block_on(async { 1 }), 1);
+//! });
+//! ```
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+pub use crate::sync::block_on;
+pub use crate::sync::thread::{JoinHandle, spawn};
+
+/// Runs `body` once on real threads, or under loom in every interleaving up to the preemption bound.
+///
+/// Under loom the bound is `LOOM_MAX_PREEMPTIONS`, or 3 if that is not set (bound 2 is known to miss real bugs), and a
+/// line with the number of interleavings goes to standard error.
+///
+/// # Panics
+///
+/// If `body` panics in any interleaving, or (under loom) deadlocks in one.
+pub fn model(name: &str, body: impl Fn() + Send + Sync + 'static) {
+    #[cfg(not(all(loom, feature = "loom")))]
+    {
+        _ = name;
+        body();
+    }
+    #[cfg(all(loom, feature = "loom"))]
+    {
+        use std::io::Write;
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = builder.preemption_bound.or(Some(3));
+        let bound = builder.preemption_bound.unwrap_or_default();
+        let runs = Arc::new(AtomicUsize::new(0));
+        let counter = runs.clone();
+        builder.check(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            body();
+        });
+        // Written past the test harness, which would swallow it: CI adds these lines up.
+        let runs = runs.load(Ordering::Relaxed);
+        _ = writeln!(std::io::stderr(), "loom model: {name}: {runs} interleavings at bound {bound}");
+    }
+}
+
+/// Polls `future` once with a waker that does nothing.
+pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_with(future, Waker::noop())
+}
+
+/// Polls `future` once with `waker`.
+pub fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
+}
+
+/// A waker that counts how often it was woken. Clones share the count.
+#[derive(Debug, Clone, Default)]
+pub struct CountingWaker(Arc<Count>);
+
+#[derive(Debug, Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl CountingWaker {
+    /// A waker that was never woken.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How often it was woken.
+    pub fn count(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+
+    /// How many wakers made by [`waker`](Self::waker), and clones of them, are still held somewhere.
+    pub fn held(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+
+    /// The waker itself.
+    pub fn waker(&self) -> Waker {
+        self.0.clone().into()
+    }
+
+    /// Polls `future` once with it.
+    pub fn poll<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
+        poll_with(future, &self.waker())
+    }
+}
+
+/// The three things that an executor's waker may do inside a primitive, all of them foreign code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WakerCall {
+    /// `Waker::clone`.
+    Clone,
+    /// `Waker::wake` or `Waker::wake_by_ref`.
+    Wake,
+    /// The waker's drop, without a wake.
+    Drop,
+}
+
+/// A waker that runs `hook` at each clone, wake and drop: to re-enter the primitive from there, or to panic.
+///
+/// Not for use inside a loom model, which cannot follow the vtable's reference counts.
+pub fn hooked_waker(hook: impl Fn(WakerCall) + Send + Sync + 'static) -> Waker {
+    use std::task::{RawWaker, RawWakerVTable};
+
+    type Hook = Box<dyn Fn(WakerCall) + Send + Sync>;
+    const VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_it);
+
+    // SAFETY (all four): `data` came from `Arc::into_raw`, and each waker owns one count of it.
+    unsafe fn borrow(data: *const ()) -> std::mem::ManuallyDrop<Arc<Hook>> {
+        // SAFETY: see above; ManuallyDrop keeps the waker's count.
+        std::mem::ManuallyDrop::new(unsafe { Arc::from_raw(data.cast::<Hook>()) })
+    }
+    unsafe fn clone(data: *const ()) -> RawWaker {
+        // SAFETY: see above.
+        let hook = unsafe { borrow(data) };
+        hook(WakerCall::Clone);
+        RawWaker::new(Arc::into_raw(Arc::clone(&hook)).cast(), &VTABLE)
+    }
+    unsafe fn wake(data: *const ()) {
+        // SAFETY: see above; the waker gives its count to us.
+        let hook = unsafe { Arc::from_raw(data.cast::<Hook>()) };
+        hook(WakerCall::Wake);
+    }
+    unsafe fn wake_by_ref(data: *const ()) {
+        // SAFETY: see above.
+        let hook = unsafe { borrow(data) };
+        hook(WakerCall::Wake);
+    }
+    unsafe fn drop_it(data: *const ()) {
+        // SAFETY: see above; the waker gives its count to us.
+        let hook = unsafe { Arc::from_raw(data.cast::<Hook>()) };
+        hook(WakerCall::Drop);
+    }
+
+    let hook: Hook = Box::new(hook);
+    // SAFETY: the vtable's functions keep the contract of `RawWaker`: counts as above, and the hook is Send + Sync.
+    unsafe { Waker::from_raw(RawWaker::new(Arc::into_raw(Arc::new(hook)).cast(), &VTABLE)) }
+}
+
+/// A waker that panics when it is woken, but clones and drops quietly.
+pub fn panicking_waker() -> Waker {
+    hooked_waker(|call| {
+        if call == WakerCall::Wake {
+            panic!("a waker that panics when it is woken");
+        }
+    })
+}
+
+/// A waker that takes `future` out of its box and polls it inside its own `wake`, as inline executors do.
+///
+/// The box is left empty once the future is ready, and `done` is told the output.
+pub fn inline_waker<F>(future: Pin<Box<F>>, done: impl Fn(F::Output) + Send + Sync + 'static) -> Waker
+where
+    F: Future + Send + 'static,
+{
+    let task = Mutex::new(Some(future));
+    hooked_waker(move |call| {
+        if call != WakerCall::Wake {
+            return;
+        }
+        let mut task = task.lock().expect("an inline task that panicked is not polled again");
+        if let Some(future) = task.as_mut()
+            && let Poll::Ready(output) = poll_once(future.as_mut())
+        {
+            *task = None;
+            done(output);
+        }
+    })
+}
+
+/// Runs `f` and returns the message of its panic, or `None` if it did not panic.
+pub fn panic_message<R>(f: impl FnOnce() -> R) -> Option<String> {
+    let payload = catch_unwind(AssertUnwindSafe(f)).err()?;
+    let message = payload.downcast_ref::<&str>().map(|text| text.to_string());
+    Some(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
+}

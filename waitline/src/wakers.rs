@@ -1,0 +1,89 @@
+//! The wakers of one round of grants, woken after the mutex is released.
+
+use arrayvec::ArrayVec;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    task::Waker,
+};
+
+/// Up to `N` wakers, kept in place without an allocation.
+///
+/// Collect them under the mutex, release it, then [`wake_all`](Self::wake_all). A primitive with more than `N` waiters
+/// to wake goes in rounds; what makes its wake-up atomic is that the waiters are chosen before the first round.
+pub struct Wakers<const N: usize = 32>(ArrayVec<Waker, N>);
+
+impl<const N: usize> Wakers<N> {
+    /// No wakers.
+    #[inline(always)]
+    pub fn new() -> Self {
+        Wakers(ArrayVec::new())
+    }
+
+    /// Whether the round is over.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
+    /// Whether there is nobody to wake.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a waker.
+    ///
+    /// # Panics
+    ///
+    /// If there are `N` already.
+    #[inline(always)]
+    pub fn push(&mut self, waker: Waker) {
+        self.0.push(waker);
+    }
+
+    /// Wakes all, in the order in which they were added, and is empty again.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics. The others are woken first; the first panic goes on, later ones are dropped.
+    #[inline]
+    pub fn wake_all(&mut self) {
+        // The common rounds need no net: with nobody after it, a panicking waker costs nobody a wake-up.
+        if self.0.len() <= 1 {
+            if let Some(waker) = self.0.pop() {
+                waker.wake();
+            }
+            return;
+        }
+        self.wake_many();
+    }
+
+    fn wake_many(&mut self) {
+        let mut first_panic = None;
+        for waker in self.0.drain(..) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+                match first_panic {
+                    None => first_panic = Some(panic),
+                    // A payload's own drop may panic as well; the wake-ups matter more than its memory.
+                    Some(_) => std::mem::forget(panic),
+                }
+            }
+        }
+        if let Some(panic) = first_panic {
+            resume_unwind(panic);
+        }
+    }
+}
+
+impl<const N: usize> Default for Wakers<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> fmt::Debug for Wakers<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Wakers({} of {N})", self.0.len())
+    }
+}
