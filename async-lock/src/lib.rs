@@ -1,1 +1,8 @@
-//! A strictly fair async lock with guards that map, and a condition variable without a thundering herd.
+//! A strictly fair async lock.
+
+mod guard;
+mod lock;
+mod raw;
+
+pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
+pub use lock::{Acquire, AcquireOwned, Lock};

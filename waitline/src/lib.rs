@@ -5,5 +5,5 @@ pub mod sync;
 pub mod testing;
 mod wakers;
 
-pub use queue::{ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
+pub use queue::{Entry, ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
 pub use wakers::Wakers;

@@ -45,7 +45,7 @@ mod waiter;
 
 pub use list::{List, Lists};
 pub use side_list::{ForeignQueue, SideList};
-pub use waiter::{Handle, Waiter};
+pub use waiter::{Entry, Handle, Waiter};
 
 use crate::const_unless_loom;
 use crate::sync::{Mutex, MutexGuard, UnsafeCell, atomic::Ordering};
@@ -53,7 +53,6 @@ use list::{GRANTED, Node};
 use std::{
     fmt,
     ops::{Deref, DerefMut},
-    pin::Pin,
     ptr,
     task::Waker,
 };
@@ -183,23 +182,6 @@ impl<'a, P: Protocol> Locked<'a, P> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Links `waiter` at the end of list number `list`.
-    ///
-    /// # Panics
-    ///
-    /// If the waiter's handle leads to another queue, or the waiter is not idle: bugs of the primitive.
-    #[inline]
-    pub fn push_back<H: Handle<Protocol = P>>(&mut self, list: usize, waiter: Pin<&mut Waiter<H>>, waker: Waker) {
-        waiter.check_may_enter(self.queue);
-        let home = self.queue.home();
-        self.with_lists(|lists, len| {
-            let list = &mut lists.all()[list];
-            // SAFETY: I1 (we hold the mutex). The node is idle (checked), pinned, and its drop unlinks it (I4).
-            unsafe { list.push_back(waiter.arm(waker, home)) };
-            *len += 1;
-        });
     }
 
     /// The waiter of list number `list` that has waited longest.

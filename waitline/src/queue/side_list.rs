@@ -1,12 +1,12 @@
 //! A list of waiters beside a queue's own ones, under the same mutex.
 
 use super::{
-    Handle, List, Lists, Locked, Protocol, Waiter,
+    List, Lists, Locked, Protocol,
     list::{IDLE, Node},
 };
 use crate::const_unless_loom;
 use crate::sync::{UnsafeCell, atomic::AtomicUsize, atomic::Ordering};
-use std::{fmt, pin::Pin, ptr, slice, task::Waker};
+use std::{fmt, ptr, slice};
 
 /// A list beside the queue's own ones that is guarded by the mutex of whichever queue first put a waiter into it.
 ///
@@ -39,39 +39,50 @@ impl<P: Protocol> SideList<P> {
         }
     }
 
-    /// The number of waiters in the list, as seen by the holder of the mutex; [`ForeignQueue`] if that is another
-    /// queue's mutex.
-    pub fn len(&self, locked: &mut Locked<'_, P>) -> Result<usize, ForeignQueue> {
-        self.with(locked, |_, len| *len as usize)
-    }
-
     /// The address of the queue whose waiters are in the list, if there are any.
+    ///
+    /// Exact for whoever knows that nobody can enter or leave now, a hint for others.
+    #[inline]
     pub fn owner(&self) -> Option<usize> {
-        // Ordering: Relaxed; a hint, which the caller checks again under the mutex.
+        // Ordering: Relaxed; whoever acts on it holds the mutex of that queue, under which it was written.
         Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != IDLE)
     }
 
-    /// Links `waiter` at the end of the list, which from then on belongs to `locked`'s queue until it is empty again.
+    /// The number of waiters in the list.
+    pub fn len(&self, locked: &Locked<'_, P>) -> Result<usize, ForeignQueue> {
+        if !self.is_owned_by(locked)? {
+            return Ok(0);
+        }
+        // SAFETY: I1: the owner's mutex is held.
+        Ok(self.list.with(|list| unsafe { (*list).1 }) as usize)
+    }
+
+    /// Links a node at the end of the list, which from then on belongs to `locked`'s queue until it is empty again.
     ///
-    /// # Panics
+    /// # Safety
     ///
-    /// As [`Locked::push_back`].
-    pub fn push_back<H: Handle<Protocol = P>>(
+    /// `node` is alive, pinned, in no list, and leaves this one before it is freed. If all goes well its stage must be
+    /// this list's home before the mutex is released.
+    pub(super) unsafe fn push_back(
         &self,
         locked: &mut Locked<'_, P>,
-        waiter: Pin<&mut Waiter<H>>,
-        waker: Waker,
+        node: *const Node<P::Data>,
     ) -> Result<(), ForeignQueue> {
-        waiter.check_may_enter(locked.queue);
-        assert!(
-            waiter.handle().side_list().is_some_and(|side| ptr::eq(side, self)),
-            "SideList::push_back: the waiter's handle leads to another side list"
-        );
-        self.with(locked, |list, len| {
-            // SAFETY: I1 by `with`. The node is idle (checked), pinned, and its drop unlinks it (I4).
-            unsafe { list.push_back(waiter.arm(waker, self.home())) };
-            *len += 1;
-        })
+        let caller = locked.queue.home();
+        // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner let the empty list go.
+        if let Err(owner) = self.owner.compare_exchange(IDLE, caller, Ordering::Acquire, Ordering::Relaxed)
+            && owner != caller
+        {
+            return Err(ForeignQueue { owner, caller });
+        }
+        // SAFETY: we hold the owner's mutex (I1); the node is fit by the caller's word.
+        unsafe {
+            self.with_list(|list, len| {
+                list.push_back(node);
+                *len += 1;
+            });
+        }
+        Ok(())
     }
 
     /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list number `to`. Nobody is woken.
@@ -79,27 +90,24 @@ impl<P: Protocol> SideList<P> {
     /// Returns how many were moved.
     pub fn transfer(&self, locked: &mut Locked<'_, P>, n: usize, to: usize) -> Result<usize, ForeignQueue> {
         let mut moved = 0;
-        while moved < n {
-            let node = self.with(locked, |list, len| {
-                let node = list.head();
-                if !node.is_null() {
-                    // SAFETY: I1 by `with`; the head is linked.
-                    unsafe { List::remove(slice::from_mut(list), node) };
-                    *len -= 1;
-                }
-                node
-            })?;
-            if node.is_null() {
-                break;
-            }
+        while moved < n && self.is_owned_by(locked)? {
             let home = locked.queue.home();
-            // SAFETY: I1: both homes are guarded by the mutex that we hold; the node stays linked but for a moment in
-            // which nobody else can look, hence alive (I4). Ordering: Relaxed, by I2; the owner only compares.
-            locked.with_lists(|lists, len| unsafe {
+            // SAFETY: I1: both lists are guarded by the mutex that we hold, and an owned list is not empty. The node is
+            // unlinked but for a moment in which nobody can look, hence alive (I4).
+            // Ordering: Relaxed, by I2; the owner only compares.
+            unsafe {
+                let node = self.with_list(|list, len| {
+                    let node = list.head();
+                    List::remove(slice::from_mut(list), node);
+                    *len -= 1;
+                    node
+                });
                 (*node).stage.store(home, Ordering::Relaxed);
-                lists.all()[to].push_back(node);
-                *len += 1;
-            });
+                locked.with_lists(|lists, len| {
+                    lists.all()[to].push_back(node);
+                    *len += 1;
+                });
+            }
             moved += 1;
         }
         Ok(moved)
@@ -109,42 +117,42 @@ impl<P: Protocol> SideList<P> {
     ///
     /// # Safety
     ///
-    /// `node` is linked in this list.
-    pub(super) unsafe fn remove(
-        &self,
-        locked: &mut Locked<'_, P>,
-        node: *const Node<P::Data>,
-    ) -> Result<(), ForeignQueue> {
-        self.with(locked, |list, len| {
-            // SAFETY: I1 by `with`; linked here by the caller's word.
-            unsafe { List::remove(slice::from_mut(list), node) };
-            *len -= 1;
-        })
+    /// `node` is linked in this list, and the mutex of the list's owner is held.
+    pub(super) unsafe fn remove(&self, node: *const Node<P::Data>) {
+        // SAFETY: by the caller's word.
+        unsafe {
+            self.with_list(|list, len| {
+                List::remove(slice::from_mut(list), node);
+                *len -= 1;
+            });
+        }
     }
 
-    /// Runs `f` on the list if `locked` is the mutex that guards it, or takes an empty list into its guard.
-    fn with<R>(
-        &self,
-        locked: &mut Locked<'_, P>,
-        f: impl FnOnce(&mut List<P::Data>, &mut u32) -> R,
-    ) -> Result<R, ForeignQueue> {
-        let caller = locked.queue.home();
-        // Ordering: Acquire pairs with the Release below, by which the last owner let the empty list go.
-        if let Err(owner) = self.owner.compare_exchange(IDLE, caller, Ordering::Acquire, Ordering::Relaxed)
-            && owner != caller
-        {
-            return Err(ForeignQueue { owner, caller });
+    /// Whether the list has waiters, and `locked` is the mutex that guards them.
+    fn is_owned_by(&self, locked: &Locked<'_, P>) -> Result<bool, ForeignQueue> {
+        match (self.owner(), locked.queue.home()) {
+            (None, _) => Ok(false),
+            (Some(owner), caller) if owner == caller => Ok(true),
+            (Some(owner), caller) => Err(ForeignQueue { owner, caller }),
         }
-        // SAFETY: `owner` is our queue, whose mutex we hold, and no other queue can change that: I1 holds.
+    }
+
+    /// Runs `f` on the list, and lets go of it when it is empty afterwards.
+    ///
+    /// # Safety
+    ///
+    /// The mutex of the list's owner is held.
+    unsafe fn with_list<R>(&self, f: impl FnOnce(&mut List<P::Data>, &mut u32) -> R) -> R {
+        // SAFETY: I1, by the caller's word.
         let (result, empty) = self.list.with_mut(|list| unsafe {
             let (list, len) = &mut *list;
             (f(list, len), list.head().is_null())
         });
         if empty {
-            // Ordering: Release, see above.
+            // Ordering: Release pairs with the Acquire in `push_back`: the next owner may have another mutex.
             self.owner.store(IDLE, Ordering::Release);
         }
-        Ok(result)
+        result
     }
 
     pub(super) fn home(&self) -> usize {

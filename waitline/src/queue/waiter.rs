@@ -1,13 +1,14 @@
 //! The waiter's side: the pinned place in a queue that lives inside the future.
 
 use super::{
-    Locked, Protocol, SideList, WaitQueue,
+    ForeignQueue, Lists, Locked, Protocol, SideList, WaitQueue,
     list::{GRANTED, IDLE, Node},
 };
 use crate::const_unless_loom;
 use crate::sync::atomic::Ordering;
 use std::{
     fmt, mem,
+    ops::{Deref, DerefMut},
     pin::Pin,
     ptr,
     task::{Context, Poll, Waker},
@@ -30,8 +31,13 @@ pub trait Handle {
 
     /// The waiter was dropped while it was queued, and has just been unlinked.
     ///
-    /// To be done here: what its place held back. Wake only after `queue` is dropped.
+    /// To be done here: let those go on whom its place held back. Wake only after `queue` is dropped.
     fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data);
+
+    /// The same, for a waiter that was in the side list.
+    fn cancel_in_side_list(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data) {
+        _ = (queue, data);
+    }
 
     /// The waiter was dropped after it was granted and before it was polled: pass the grant on.
     fn cancel_granted(&self, data: &mut <Self::Protocol as Protocol>::Data);
@@ -39,8 +45,8 @@ pub trait Handle {
 
 /// A place in a queue, inside the future that waits. Dropping it gives up the place, or passes the grant on.
 ///
-/// The future pins it structurally and drives it: while [`is_idle`](Self::is_idle), try the fast path and then
-/// [`Locked::push_back`]; from then on [`poll_grant`](Self::poll_grant).
+/// The future pins it structurally and drives it: while [`is_idle`](Self::is_idle), try the fast path, then make an
+/// [`entry`](Self::entry) and wait in a list; from then on [`poll_grant`](Self::poll_grant).
 pub struct Waiter<H: Handle> {
     node: Node<<H::Protocol as Protocol>::Data>,
     handle: H,
@@ -85,7 +91,21 @@ impl<H: Handle> Waiter<H> {
         self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data })
     }
 
-    /// Polls a waiter that was pushed: ready once it is granted, and then idle again.
+    /// Takes the queue's mutex, with `waker` cloned before, so that this waiter may [enter](Entry::wait_in) a list.
+    ///
+    /// # Panics
+    ///
+    /// If the waiter is not idle: a bug of the primitive.
+    #[inline]
+    pub fn entry(self: Pin<&mut Self>, waker: &Waker) -> Entry<'_, H> {
+        assert!(self.is_idle(), "Waiter::entry: the waiter is not idle");
+        // I7: cloned before the mutex is taken.
+        let waker = Some(waker.clone());
+        let waiter = self.into_ref().get_ref();
+        Entry { locked: waiter.handle.queue().lock(), waiter, waker }
+    }
+
+    /// Polls a waiter that has entered a list: ready once it is granted, and then idle again.
     ///
     /// Never takes the mutex once the grant is there; otherwise sees to it that `cx`'s waker is the one that is woken.
     ///
@@ -110,8 +130,8 @@ impl<H: Handle> Waiter<H> {
         let mut fresh: Option<Waker> = None;
         loop {
             let locked = queue.lock();
-            // Ordering: Acquire, as in `poll_grant`: this load may be the one that sees the grant.
-            match self.node.stage.load(Ordering::Acquire) {
+            // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
+            match self.node.stage.load(Ordering::Relaxed) {
                 GRANTED => return true,
                 IDLE => panic!("Waiter::poll_grant: the waiter is idle"),
                 home => _ = self.place(queue, home),
@@ -137,11 +157,6 @@ impl<H: Handle> Waiter<H> {
         }
     }
 
-    pub(super) fn check_may_enter(self: &Pin<&mut Self>, queue: &WaitQueue<H::Protocol>) {
-        assert!(ptr::eq(self.handle.queue(), queue), "Waiter: its handle leads to another queue");
-        assert!(self.is_idle(), "Waiter: pushed while not idle");
-    }
-
     /// Where a linked waiter is, given the queue that its handle leads to, whose mutex we hold, and its stage.
     ///
     /// Aborts if the handle does not lead there any more (I5): unwinding would free a linked waiter.
@@ -158,18 +173,16 @@ impl<H: Handle> Waiter<H> {
         }
     }
 
-    /// Prepares an idle, pinned waiter for a list of `home`.
+    /// Makes the waiter ready for a list of `home`, whose mutex is held. Only an [`Entry`] may do that.
     #[inline(always)]
-    pub(super) fn arm(self: Pin<&mut Self>, waker: Waker, home: usize) -> *const Node<<H::Protocol as Protocol>::Data> {
-        let node = &self.into_ref().get_ref().node;
-        // SAFETY: an idle node belongs to its owner (the table), who lends us the only access. The old waker is None:
-        // a grant takes it and a cancelled waiter is gone, so nothing foreign is dropped here (I7).
-        node.body.with_mut(|body| unsafe { (*body).waker = Some(waker) });
+    fn arm(&self, waker: Option<Waker>, home: usize) {
+        let waker = waker.expect("Entry: the waiter is in a list already");
+        // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made the entry. The
+        // old waker is None: a grant takes it, and a cancelled waiter is gone; so nothing foreign is dropped here (I7).
+        self.node.body.with_mut(|body| unsafe { (*body).waker = Some(waker) });
         // Ordering: Relaxed, by I2: we hold the mutex of `home`.
-        node.stage.store(home, Ordering::Relaxed);
-        node
+        self.node.stage.store(home, Ordering::Relaxed);
     }
-
     /// The slow part of drop: the waiter is queued or granted.
     #[cold]
     fn cancel(&mut self) {
@@ -177,27 +190,31 @@ impl<H: Handle> Waiter<H> {
         let bomb = AbortOnUnwind;
         let queue = self.handle.queue();
         let mut locked = queue.lock();
-        // Ordering: Acquire, as in `poll_grant`.
-        let stage = self.node.stage.load(Ordering::Acquire);
-        if stage != GRANTED {
-            let node = ptr::from_ref(&self.node);
-            match self.place(queue, stage) {
-                // SAFETY: linked in a list of this queue, by `place`.
-                Place::Queue => unsafe { locked.unlink(node) },
-                // SAFETY: linked in this side list, by `place`, which also saw that our mutex guards it.
-                Place::Side(side) => unsafe { side.remove(&mut locked, node) }.expect("`place` saw our queue own it"),
-            }
+        // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
+        let place = match self.node.stage.load(Ordering::Relaxed) {
+            GRANTED => None,
+            home => Some(self.place(queue, home)),
+        };
+        let node = ptr::from_ref(&self.node);
+        match place {
+            None => {}
+            // SAFETY: linked in a list of this queue, by `place`.
+            Some(Place::Queue) => unsafe { locked.unlink(node) },
+            // SAFETY: linked in this side list, whose owner is the queue that we hold, by `place`.
+            Some(Place::Side(side)) => unsafe { side.remove(node) },
         }
         mem::forget(bomb);
         // Ordering: Relaxed; unlinked, so ours (I2).
         self.node.stage.store(IDLE, Ordering::Relaxed);
         // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
         let data = self.node.body.with_mut(|body| unsafe { &mut (*body).data });
-        if stage == GRANTED {
-            drop(locked);
-            self.handle.cancel_granted(data);
-        } else {
-            self.handle.cancel_queued(locked, data);
+        match place {
+            None => {
+                drop(locked);
+                self.handle.cancel_granted(data);
+            }
+            Some(Place::Queue) => self.handle.cancel_queued(locked, data),
+            Some(Place::Side(_)) => self.handle.cancel_in_side_list(locked, data),
         }
     }
 }
@@ -213,6 +230,86 @@ struct AbortOnUnwind;
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         std::process::abort();
+    }
+}
+
+/// The moment in which a waiter, with the queue's mutex held, decides whether to wait. Derefs to [`Locked`].
+///
+/// Dropping it releases the mutex, and then drops the waker if it was not needed.
+pub struct Entry<'w, H: Handle> {
+    // The fields are dropped in this order, which I7 needs.
+    locked: Locked<'w, H::Protocol>,
+    waiter: &'w Waiter<H>,
+    /// Present until the waiter is linked; while it is, the waiter's body is ours as it is the owner's.
+    waker: Option<Waker>,
+}
+
+impl<H: Handle> Entry<'_, H> {
+    /// What the waiter will ask for.
+    ///
+    /// # Panics
+    ///
+    /// If the waiter has entered a list already: a bug of the primitive.
+    #[inline]
+    pub fn data(&mut self) -> &mut <H::Protocol as Protocol>::Data {
+        assert!(self.waker.is_some(), "Entry::data: the waiter is in a list already");
+        // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made this entry.
+        self.waiter.node.body.with_mut(|body| unsafe { &mut (*body).data })
+    }
+
+    /// Enters the queue's list number `list` as its last waiter.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such list, or the waiter has entered one already: bugs of the primitive.
+    #[inline]
+    pub fn wait_in(&mut self, list: usize) {
+        let home = self.locked.queue.home();
+        let Entry { locked, waiter, waker } = self;
+        locked.with_lists(|lists, len| {
+            // First of all: a wrong number must leave the waiter idle.
+            let list = &mut lists.all()[list];
+            waiter.arm(waker.take(), home);
+            // SAFETY: I1 (we hold the mutex). The node was idle, is pinned, and its drop unlinks it (I4).
+            unsafe { list.push_back(&waiter.node) };
+            *len += 1;
+        });
+    }
+
+    /// Enters the handle's side list as its last waiter; [`ForeignQueue`] if that has waiters of another queue now.
+    ///
+    /// # Panics
+    ///
+    /// If the handle has no side list, or the waiter has entered a list already: bugs of the primitive.
+    pub fn wait_in_side_list(&mut self) -> Result<(), ForeignQueue> {
+        let Entry { locked, waiter, waker } = self;
+        let side = waiter.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
+        assert!(waker.is_some(), "Entry: the waiter is in a list already");
+        // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `arm` follows at once.
+        unsafe { side.push_back(locked, &waiter.node)? };
+        waiter.arm(waker.take(), side.home());
+        Ok(())
+    }
+}
+
+impl<'w, H: Handle> Deref for Entry<'w, H> {
+    type Target = Locked<'w, H::Protocol>;
+    #[inline(always)]
+    fn deref(&self) -> &Self::Target {
+        &self.locked
+    }
+}
+
+impl<H: Handle> DerefMut for Entry<'_, H> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.locked
+    }
+}
+
+impl<H: Handle> fmt::Debug for Entry<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").field("waiter", self.waiter).finish_non_exhaustive()
     }
 }
 

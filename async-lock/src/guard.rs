@@ -1,0 +1,401 @@
+//! The guards: borrowed and owned, of the whole value and of a part of it.
+
+use crate::{
+    lock::Lock,
+    raw::{RawLock, ToRaw},
+};
+use std::{
+    fmt,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    ops::{Deref, DerefMut},
+    ptr::{self, NonNull},
+    sync::Arc,
+};
+
+/// The right to a [`Lock`]'s value. Dropping it releases the lock.
+///
+/// `Send` if `T: Send`; `Sync` if `T: Send + Sync`, because [`LockGuard::lock`] leads from a shared guard to the lock.
+#[must_use = "a guard that is not kept releases the lock at once"]
+#[clippy::has_significant_drop]
+pub struct LockGuard<'a, T: ?Sized> {
+    lock: &'a Lock<T>,
+    /// Variance, Send and Sync of what the guard is: the only reference to the value.
+    _value: PhantomData<&'a mut T>,
+}
+
+/// The right to a [`Lock`]'s value, with an `Arc` of the lock instead of a reference. Dropping it releases the lock.
+#[must_use = "a guard that is not kept releases the lock at once"]
+#[clippy::has_significant_drop]
+pub struct OwnedLockGuard<T: ?Sized> {
+    lock: Arc<Lock<T>>,
+    _value: PhantomData<Box<T>>,
+}
+
+/// The right to a part of a [`Lock`]'s value, by [`LockGuard::map`]. Dropping it releases the lock.
+#[must_use = "a guard that is not kept releases the lock at once"]
+#[clippy::has_significant_drop]
+pub struct MappedLockGuard<'a, U: ?Sized> {
+    raw: Held<&'a RawLock>,
+    part: NonNull<U>,
+    _part: PhantomData<&'a mut U>,
+}
+
+/// The right to a part of a [`Lock`]'s value, by [`OwnedLockGuard::map`]. Dropping it releases the lock.
+///
+/// `Send` only if all of `T` is: the last owner drops the value.
+#[must_use = "a guard that is not kept releases the lock at once"]
+#[clippy::has_significant_drop]
+pub struct OwnedMappedLockGuard<T: ?Sized, U: ?Sized> {
+    lock: Held<Arc<Lock<T>>>,
+    part: NonNull<U>,
+    /// Invariant in U, which can be written through the guard.
+    _part: PhantomData<*mut U>,
+}
+
+// SAFETY: the guard is a `&mut U`, and a reference to the lock's byte and queue, which any thread may use.
+unsafe impl<U: ?Sized + Send> Send for MappedLockGuard<'_, U> {}
+// SAFETY: as above; a shared guard gives `&U` and nothing else.
+unsafe impl<U: ?Sized + Sync> Sync for MappedLockGuard<'_, U> {}
+// SAFETY: the guard is a `&mut U` and an `Arc<Lock<T>>`, which is Send if `T: Send`.
+unsafe impl<T: ?Sized + Send, U: ?Sized + Send> Send for OwnedMappedLockGuard<T, U> {}
+// SAFETY: a shared guard gives `&U`; the `Arc<Lock<T>>` in it is Sync if `T: Send`.
+unsafe impl<T: ?Sized + Send, U: ?Sized + Sync> Sync for OwnedMappedLockGuard<T, U> {}
+
+/// A held lock that is released by drop.
+struct Held<R: ToRaw>(R);
+
+impl<R: ToRaw> Drop for Held<R> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.raw().unlock();
+    }
+}
+
+impl<'a, T: ?Sized> LockGuard<'a, T> {
+    /// # Safety
+    ///
+    /// The caller holds `lock`, and gives it to the guard.
+    #[inline(always)]
+    pub(crate) unsafe fn new(lock: &'a Lock<T>) -> Self {
+        LockGuard { lock, _value: PhantomData }
+    }
+
+    /// The lock that the guard holds. An associated function, so that it hides no method of the value.
+    ///
+    /// ```
+    /// use waitline_lock::{Lock, LockGuard};
+    /// let lock = Lock::new(1);
+    /// let guard = lock.try_lock().unwrap();
+    /// assert!(LockGuard::lock(&guard).is_locked());
+    /// ```
+    pub fn lock(guard: &Self) -> &'a Lock<T> {
+        guard.lock
+    }
+
+    /// The lock, which stays held: the guard is gone, and nobody unlocks.
+    pub(crate) fn into_held(guard: Self) -> &'a Lock<T> {
+        ManuallyDrop::new(guard).lock
+    }
+
+    /// Narrows the guard to a part of the value. The lock stays held until the new guard is dropped.
+    ///
+    /// ```
+    /// use waitline_lock::{Lock, LockGuard};
+    /// let lock = Lock::new((1, "two"));
+    /// let mut first = LockGuard::map(lock.try_lock().unwrap(), |pair| &mut pair.0);
+    /// *first += 10;
+    /// drop(first);
+    /// assert_eq!(lock.into_inner(), (11, "two"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `part` does; the lock is then released.
+    pub fn map<U: ?Sized>(mut guard: Self, part: impl FnOnce(&mut T) -> &mut U) -> MappedLockGuard<'a, U> {
+        let part = NonNull::from(part(&mut *guard));
+        MappedLockGuard { raw: Held(Self::into_held(guard).raw()), part, _part: PhantomData }
+    }
+
+    /// As [`map`](Self::map), if there is such a part; the guard comes back unharmed if there is not.
+    ///
+    /// ```
+    /// use waitline_lock::{Lock, LockGuard};
+    /// let lock = Lock::new(vec![1, 2]);
+    /// let guard = lock.try_lock().unwrap();
+    /// let guard = LockGuard::filter_map(guard, |list| list.get_mut(7)).unwrap_err();
+    /// let second = LockGuard::filter_map(guard, |list| list.get_mut(1)).unwrap();
+    /// assert_eq!(*second, 2);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, if `part` returns `None`.
+    pub fn filter_map<U: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<MappedLockGuard<'a, U>, Self> {
+        match part(&mut *guard).map(NonNull::from) {
+            Some(part) => Ok(MappedLockGuard { raw: Held(Self::into_held(guard).raw()), part, _part: PhantomData }),
+            None => Err(guard),
+        }
+    }
+}
+
+impl<T: ?Sized> OwnedLockGuard<T> {
+    /// # Safety
+    ///
+    /// The caller holds `lock`, and gives it to the guard.
+    #[inline(always)]
+    pub(crate) unsafe fn new(lock: Arc<Lock<T>>) -> Self {
+        OwnedLockGuard { lock, _value: PhantomData }
+    }
+
+    /// The lock that the guard holds. An associated function, so that it hides no method of the value.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{Lock, OwnedLockGuard};
+    /// let guard = Arc::new(Lock::new(1)).try_lock_owned().unwrap();
+    /// assert!(OwnedLockGuard::lock(&guard).is_locked());
+    /// ```
+    pub fn lock(guard: &Self) -> &Arc<Lock<T>> {
+        &guard.lock
+    }
+
+    /// The lock, which stays held: the guard is gone, and nobody unlocks.
+    pub(crate) fn into_held(guard: Self) -> Arc<Lock<T>> {
+        let guard = ManuallyDrop::new(guard);
+        // SAFETY: read once; the guard is never used or dropped again.
+        unsafe { ptr::read(&guard.lock) }
+    }
+
+    /// Narrows the guard to a part of the value. The lock stays held until the new guard is dropped.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{Lock, OwnedLockGuard};
+    /// let lock = Arc::new(Lock::new((1, "two")));
+    /// let mut first = OwnedLockGuard::map(lock.clone().try_lock_owned().unwrap(), |pair| &mut pair.0);
+    /// *first += 10;
+    /// drop(first);
+    /// assert_eq!(*lock.try_lock().unwrap(), (11, "two"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `part` does; the lock is then released.
+    pub fn map<U: ?Sized>(mut guard: Self, part: impl FnOnce(&mut T) -> &mut U) -> OwnedMappedLockGuard<T, U> {
+        let part = NonNull::from(part(&mut *guard));
+        OwnedMappedLockGuard { lock: Held(Self::into_held(guard)), part, _part: PhantomData }
+    }
+
+    /// As [`map`](Self::map), if there is such a part; the guard comes back unharmed if there is not.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{Lock, OwnedLockGuard};
+    /// let guard = Arc::new(Lock::new(vec![1, 2])).try_lock_owned().unwrap();
+    /// let guard = OwnedLockGuard::filter_map(guard, |list| list.get_mut(7)).unwrap_err();
+    /// let second = OwnedLockGuard::filter_map(guard, |list| list.get_mut(1)).unwrap();
+    /// assert_eq!(*second, 2);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, if `part` returns `None`.
+    pub fn filter_map<U: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut T) -> Option<&mut U>,
+    ) -> Result<OwnedMappedLockGuard<T, U>, Self> {
+        match part(&mut *guard).map(NonNull::from) {
+            Some(part) => Ok(OwnedMappedLockGuard { lock: Held(Self::into_held(guard)), part, _part: PhantomData }),
+            None => Err(guard),
+        }
+    }
+}
+
+impl<'a, U: ?Sized> MappedLockGuard<'a, U> {
+    /// Narrows the guard further.
+    ///
+    /// ```
+    /// use waitline_lock::{Lock, LockGuard, MappedLockGuard};
+    /// let lock = Lock::new(((1, 2), 3));
+    /// let pair = LockGuard::map(lock.try_lock().unwrap(), |all| &mut all.0);
+    /// let two = MappedLockGuard::map(pair, |pair| &mut pair.1);
+    /// assert_eq!(*two, 2);
+    /// ```
+    pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> MappedLockGuard<'a, V> {
+        let part = NonNull::from(part(&mut *guard));
+        MappedLockGuard { raw: guard.raw, part, _part: PhantomData }
+    }
+
+    /// As [`map`](Self::map), if there is such a part.
+    ///
+    /// ```
+    /// use waitline_lock::{Lock, LockGuard, MappedLockGuard};
+    /// let lock = Lock::new((vec![1], ()));
+    /// let list = LockGuard::map(lock.try_lock().unwrap(), |all| &mut all.0);
+    /// let list = MappedLockGuard::filter_map(list, |list| list.get_mut(1)).unwrap_err();
+    /// assert_eq!(*MappedLockGuard::filter_map(list, |list| list.get_mut(0)).unwrap(), 1);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, if `part` returns `None`.
+    pub fn filter_map<V: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut U) -> Option<&mut V>,
+    ) -> Result<MappedLockGuard<'a, V>, Self> {
+        match part(&mut *guard).map(NonNull::from) {
+            Some(part) => Ok(MappedLockGuard { raw: guard.raw, part, _part: PhantomData }),
+            None => Err(guard),
+        }
+    }
+}
+
+impl<T: ?Sized, U: ?Sized> OwnedMappedLockGuard<T, U> {
+    /// Narrows the guard further.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+    /// let guard = Arc::new(Lock::new(((1, 2), 3))).try_lock_owned().unwrap();
+    /// let pair = OwnedLockGuard::map(guard, |all| &mut all.0);
+    /// let two = OwnedMappedLockGuard::map(pair, |pair| &mut pair.1);
+    /// assert_eq!(*two, 2);
+    /// ```
+    pub fn map<V: ?Sized>(mut guard: Self, part: impl FnOnce(&mut U) -> &mut V) -> OwnedMappedLockGuard<T, V> {
+        let part = NonNull::from(part(&mut *guard));
+        OwnedMappedLockGuard { lock: guard.lock, part, _part: PhantomData }
+    }
+
+    /// As [`map`](Self::map), if there is such a part.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+    /// let guard = Arc::new(Lock::new((vec![1], ()))).try_lock_owned().unwrap();
+    /// let list = OwnedLockGuard::map(guard, |all| &mut all.0);
+    /// let list = OwnedMappedLockGuard::filter_map(list, |list| list.get_mut(1)).unwrap_err();
+    /// assert_eq!(*OwnedMappedLockGuard::filter_map(list, |list| list.get_mut(0)).unwrap(), 1);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The guard itself, if `part` returns `None`.
+    pub fn filter_map<V: ?Sized>(
+        mut guard: Self,
+        part: impl FnOnce(&mut U) -> Option<&mut V>,
+    ) -> Result<OwnedMappedLockGuard<T, V>, Self> {
+        match part(&mut *guard).map(NonNull::from) {
+            Some(part) => Ok(OwnedMappedLockGuard { lock: guard.lock, part, _part: PhantomData }),
+            None => Err(guard),
+        }
+    }
+}
+
+impl<T: ?Sized> Drop for LockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.raw().unlock();
+    }
+}
+
+impl<T: ?Sized> Drop for OwnedLockGuard<T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.raw().unlock();
+    }
+}
+
+impl<T: ?Sized> Deref for LockGuard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock, and `&self` keeps `&mut` away.
+        self.lock.value().with(|value| unsafe { &*value })
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock, and `&mut self` makes this the only reference.
+        self.lock.value().with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<T: ?Sized> Deref for OwnedLockGuard<T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard holds the lock, and `&self` keeps `&mut` away.
+        self.lock.value().with(|value| unsafe { &*value })
+    }
+}
+
+impl<T: ?Sized> DerefMut for OwnedLockGuard<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard holds the lock, and `&mut self` makes this the only reference.
+        self.lock.value().with_mut(|value| unsafe { &mut *value })
+    }
+}
+
+impl<U: ?Sized> Deref for MappedLockGuard<'_, U> {
+    type Target = U;
+    #[inline]
+    fn deref(&self) -> &U {
+        // SAFETY: the guard holds the lock in which the part lies, and `&self` keeps `&mut` away.
+        unsafe { self.part.as_ref() }
+    }
+}
+
+impl<U: ?Sized> DerefMut for MappedLockGuard<'_, U> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut U {
+        // SAFETY: the guard holds the lock in which the part lies, and `&mut self` makes this the only reference.
+        unsafe { self.part.as_mut() }
+    }
+}
+
+impl<T: ?Sized, U: ?Sized> Deref for OwnedMappedLockGuard<T, U> {
+    type Target = U;
+    #[inline]
+    fn deref(&self) -> &U {
+        // SAFETY: the guard holds the lock in which the part lies, and `&self` keeps `&mut` away.
+        unsafe { self.part.as_ref() }
+    }
+}
+
+impl<T: ?Sized, U: ?Sized> DerefMut for OwnedMappedLockGuard<T, U> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut U {
+        // SAFETY: the guard holds the lock in which the part lies, and `&mut self` makes this the only reference.
+        unsafe { self.part.as_mut() }
+    }
+}
+
+macro_rules! formats_as_its_value {
+    ($([$($generics:tt)*] $guard:ty, $value:ident;)*) => {$(
+        impl<$($generics)*> fmt::Debug for $guard where $value: fmt::Debug {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&**self, f)
+            }
+        }
+
+        impl<$($generics)*> fmt::Display for $guard where $value: fmt::Display {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&**self, f)
+            }
+        }
+    )*};
+}
+
+formats_as_its_value! {
+    [T: ?Sized] LockGuard<'_, T>, T;
+    [T: ?Sized] OwnedLockGuard<T>, T;
+    [U: ?Sized] MappedLockGuard<'_, U>, U;
+    [T: ?Sized, U: ?Sized] OwnedMappedLockGuard<T, U>, U;
+}

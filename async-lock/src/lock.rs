@@ -1,0 +1,339 @@
+//! [`Lock`] and the futures that wait for it.
+
+use crate::{
+    guard::{LockGuard, OwnedLockGuard},
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, withdraw},
+};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+use waitline::{
+    Handle, Locked, WaitQueue, Waiter, const_unless_loom,
+    sync::{UnsafeCell, block_on},
+};
+
+/// A mutual exclusion lock whose waiters get it strictly in the order in which they began to wait.
+///
+/// The meaning is that of Python's `asyncio.Lock`; the value inside and the guard are what a Rust reader expects of a
+/// `Mutex`. It works under any executor, and with threads through [`lock_blocking`](Self::lock_blocking).
+///
+/// # Fairness
+///
+/// First in, first out, by hand-off: a release with waiters gives the lock to the one that has waited longest, and the
+/// lock is never free in between. Nobody passes a waiter, [`try_lock`](Self::try_lock) included. A wait begins at its
+/// future's first poll.
+///
+/// Since the lock is handed over, a waiter that has been given it holds it even before it is polled again: a future
+/// that nobody polls (and nobody drops) keeps the others waiting, like a guard that is kept.
+///
+/// # Cancel safety
+///
+/// A waiting future that is dropped loses its place in the queue and nothing else; if it had been given the lock, the
+/// lock goes to the next waiter.
+///
+/// # No poisoning
+///
+/// A guard dropped by a panic releases the lock like any other, as asyncio's `async with` does. If a half made change
+/// must not be seen, put that into the value.
+///
+/// # Memory ordering
+///
+/// What was done under the lock happens before whatever the next holder does.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_lock::Lock;
+///
+/// static TOTAL: Lock<u64> = Lock::new(0);
+///
+/// # futures_lite::future::block_on(async {
+/// *TOTAL.lock().await += 3;
+/// assert_eq!(*TOTAL.lock().await, 3);
+/// # });
+/// ```
+pub struct Lock<T: ?Sized> {
+    raw: RawLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the lock owns its value.
+unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
+// SAFETY: a shared lock gives `&mut T` to one thread at a time, which is as good as sending the value there and back.
+unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    const_unless_loom! {
+        /// A free lock around `value`. `const`, except under loom.
+        ///
+        /// ```
+        /// static LOCK: waitline_lock::Lock<Vec<u8>> = waitline_lock::Lock::new(Vec::new());
+        /// assert!(!LOCK.is_locked());
+        /// ```
+        #[inline]
+        pub const fn new(value: T) -> Self {
+            Lock { raw: RawLock::new(), value: UnsafeCell::new(value) }
+        }
+    }
+
+    /// Takes the value out of a lock that nobody shares.
+    ///
+    /// ```
+    /// assert_eq!(waitline_lock::Lock::new(7).into_inner(), 7);
+    /// ```
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    /// The value of a lock that nobody shares; no locking needed.
+    ///
+    /// ```
+    /// let mut lock = waitline_lock::Lock::new(1);
+    /// *lock.get_mut() = 2;
+    /// assert_eq!(lock.into_inner(), 2);
+    /// ```
+    pub fn get_mut(&mut self) -> &mut T {
+        // SAFETY: `&mut self`: there is no guard.
+        self.value.with_mut(|value| unsafe { &mut *value })
+    }
+
+    /// Waits for the lock. The meaning of `asyncio.Lock.acquire`.
+    ///
+    /// The place in the queue is taken at the first poll, and a free lock is taken there and then. See the type for
+    /// fairness and cancellation.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let lock = waitline_lock::Lock::new(String::new());
+    /// lock.lock().await.push('x');
+    /// assert_eq!(*lock.lock().await, "x");
+    /// # });
+    /// ```
+    #[inline]
+    pub fn lock(&self) -> Acquire<'_, T> {
+        Acquire { waiter: Waiter::new(Via(self), ()) }
+    }
+
+    /// Takes the lock if it is free and nobody waits for it.
+    ///
+    /// ```
+    /// let lock = waitline_lock::Lock::new(());
+    /// let guard = lock.try_lock().unwrap();
+    /// assert!(lock.try_lock().is_none());
+    /// ```
+    #[inline]
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        // SAFETY: we have just taken the lock.
+        self.raw.try_lock().then(|| unsafe { LockGuard::new(self) })
+    }
+
+    /// Takes the lock, with this thread parked until its turn comes. Threads and futures share one queue.
+    ///
+    /// Not for use inside a future: it stops the executor's thread, and with it maybe the holder of the lock.
+    ///
+    /// ```
+    /// let lock = waitline_lock::Lock::new(0);
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| *lock.lock_blocking() += 1);
+    ///     }
+    /// });
+    /// assert_eq!(lock.into_inner(), 4);
+    /// ```
+    pub fn lock_blocking(&self) -> LockGuard<'_, T> {
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => block_on(self.lock()),
+        }
+    }
+
+    /// [`lock`](Self::lock) for a guard that owns its way to the lock, and can move into a task or a struct.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    /// let lock = Arc::new(waitline_lock::Lock::new(1));
+    /// let guard = lock.clone().lock_owned().await;
+    /// std::thread::spawn(move || assert_eq!(*guard, 1)).join().unwrap();
+    /// # });
+    /// ```
+    #[inline]
+    pub fn lock_owned(self: Arc<Self>) -> AcquireOwned<T> {
+        AcquireOwned { waiter: Waiter::new(Via(self), ()) }
+    }
+
+    /// [`try_lock`](Self::try_lock) for an owned guard. The lock's `Arc` is dropped if it fails: clone it first.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// let lock = Arc::new(waitline_lock::Lock::new(1));
+    /// let guard = lock.clone().try_lock_owned().unwrap();
+    /// assert!(lock.clone().try_lock_owned().is_none());
+    /// ```
+    pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedLockGuard<T>> {
+        // SAFETY: we have just taken the lock.
+        self.raw.try_lock().then(|| unsafe { OwnedLockGuard::new(self) })
+    }
+
+    /// Whether somebody holds the lock now. A hint: it may have changed by the time you look at it.
+    ///
+    /// The meaning of `asyncio.Lock.locked`.
+    ///
+    /// ```
+    /// let lock = waitline_lock::Lock::new(());
+    /// let guard = lock.try_lock();
+    /// assert!(lock.is_locked());
+    /// ```
+    pub fn is_locked(&self) -> bool {
+        self.raw.is_locked()
+    }
+
+    /// How many futures and threads wait for the lock now; those who wait for a condition's notification are not
+    /// among them.
+    ///
+    /// ```
+    /// assert_eq!(waitline_lock::Lock::new(()).waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.raw.queue().lock().len()
+    }
+
+    pub(crate) fn raw(&self) -> &RawLock {
+        &self.raw
+    }
+
+    pub(crate) fn value(&self) -> &UnsafeCell<T> {
+        &self.value
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    fn default() -> Self {
+        Lock::new(T::default())
+    }
+}
+
+impl<T> From<T> for Lock<T> {
+    fn from(value: T) -> Self {
+        Lock::new(value)
+    }
+}
+
+/// `Lock { data: 5, waiters: 0 }`, or `<locked>` for the data while somebody holds it. Never blocks.
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Lock");
+        match self.try_lock() {
+            Some(guard) => out.field("data", &&*guard),
+            None => out.field("data", &format_args!("<locked>")),
+        };
+        match self.raw.queue().try_lock().map(|queue| queue.len()) {
+            Some(waiters) => out.field("waiters", &waiters),
+            None => out.field("waiters", &format_args!("<busy>")),
+        };
+        out.finish()
+    }
+}
+
+/// The handle of a future that waits for the lock.
+pub(crate) struct Via<R>(pub(crate) R);
+
+impl<R: ToRaw> Handle for Via<R> {
+    type Protocol = LockProtocol;
+
+    #[inline(always)]
+    fn queue(&self) -> &WaitQueue<LockProtocol> {
+        self.0.raw().queue()
+    }
+
+    fn cancel_queued(&self, mut queue: Locked<'_, LockProtocol>, (): &mut ()) {
+        if queue.is_empty() {
+            withdraw(&mut queue);
+        }
+    }
+
+    fn cancel_granted(&self, (): &mut ()) {
+        self.0.raw().unlock();
+    }
+}
+
+/// Polls a wait for the lock; ready when the lock is ours.
+#[inline(always)]
+fn poll_acquire<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
+    if !waiter.is_idle() {
+        waiter.poll_grant(cx)
+    } else if waiter.handle().0.raw().try_lock() {
+        Poll::Ready(())
+    } else {
+        enter(waiter, cx)
+    }
+}
+
+#[cold]
+fn enter<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
+    let mut entry = waiter.entry(cx.waker());
+    if RawLock::try_lock_or_announce(&mut entry) {
+        return Poll::Ready(());
+    }
+    entry.wait_in(QUEUE);
+    Poll::Pending
+}
+
+pin_project! {
+    /// The future of [`Lock::lock`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Acquire<'a, T: ?Sized> {
+        #[pin]
+        waiter: Waiter<Via<&'a Lock<T>>>,
+    }
+}
+
+impl<'a, T: ?Sized> Future for Acquire<'a, T> {
+    type Output = LockGuard<'a, T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        // SAFETY: `poll_acquire` is ready when the lock is ours.
+        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { LockGuard::new(waiter.handle().0) })
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Acquire<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Acquire").field(&self.waiter).finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`Lock::lock_owned`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct AcquireOwned<T: ?Sized> {
+        #[pin]
+        waiter: Waiter<Via<Arc<Lock<T>>>>,
+    }
+}
+
+impl<T: ?Sized> Future for AcquireOwned<T> {
+    type Output = OwnedLockGuard<T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        // SAFETY: `poll_acquire` is ready when the lock is ours.
+        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { OwnedLockGuard::new(waiter.handle().0.clone()) })
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for AcquireOwned<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AcquireOwned").field(&self.waiter).finish()
+    }
+}

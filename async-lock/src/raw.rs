@@ -1,0 +1,159 @@
+//! The lock without its value: one atomic byte for the free and the uncontended case, the wait queue for the rest.
+//!
+//! | byte | the lock is | waiters | who may change the byte |
+//! |---|---|---|---|
+//! | `FREE` | free | none | anybody, to `LOCKED` |
+//! | `LOCKED` | held | none | the holder, to `FREE`; under the mutex, to `LOCKED \| WAITERS` |
+//! | `LOCKED \| WAITERS` | held | in the queue | only under the mutex |
+//! | `WAITERS` alone | impossible | | |
+//!
+//! - **L1** `WAITERS` is set exactly while the queue is not empty (as seen under the mutex).
+//! - **L2** `WAITERS` implies `LOCKED`: a release with waiters hands the lock to the first one and never frees it. So
+//!   no newcomer can barge: it finds `FREE` only when nobody waits.
+//! - **L3** While `WAITERS` is set the byte changes only under the mutex.
+
+use crate::lock::Lock;
+use std::{sync::Arc, task::Waker};
+use waitline::{
+    List, Locked, Protocol, WaitQueue, const_unless_loom,
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+const FREE: u8 = 0;
+const LOCKED: u8 = 1;
+const WAITERS: u8 = 2;
+
+/// The number of the only list of a lock's queue.
+pub(crate) const QUEUE: usize = 0;
+
+#[derive(Debug)]
+pub(crate) enum LockProtocol {}
+
+impl Protocol for LockProtocol {
+    type Word = AtomicU8;
+    type State = ();
+    type Data = ();
+    type Lists = [List<()>; 1];
+}
+
+pub(crate) struct RawLock(WaitQueue<LockProtocol>);
+
+impl RawLock {
+    const_unless_loom! {
+        pub(crate) const fn new() -> Self {
+            RawLock(WaitQueue::new(AtomicU8::new(FREE), ()))
+        }
+    }
+
+    pub(crate) fn queue(&self) -> &WaitQueue<LockProtocol> {
+        &self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn try_lock(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of whoever freed the lock.
+        self.0.word.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.0.word.load(Ordering::Relaxed) != FREE
+    }
+
+    /// Releases a held lock: hands it to the first waiter, or frees it.
+    #[inline(always)]
+    pub(crate) fn unlock(&self) {
+        // Ordering: Release pairs with the Acquire in `try_lock`.
+        if self.0.word.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err() {
+            self.unlock_contended();
+        }
+    }
+
+    #[cold]
+    fn unlock_contended(&self) {
+        let mut queue = self.0.lock();
+        let next = release(&mut queue);
+        drop(queue);
+        if let Some(waker) = next {
+            waker.wake();
+        }
+    }
+
+    /// Takes a free lock, or makes sure that its holder will look at the queue. With `queue`'s mutex held.
+    ///
+    /// `false`: the caller must enter the queue before it lets go of the mutex (L1).
+    pub(crate) fn try_lock_or_announce(queue: &mut Locked<'_, LockProtocol>) -> bool {
+        let word = queue.word();
+        // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
+        let mut seen = word.load(Ordering::Relaxed);
+        loop {
+            let (to, success) = match seen {
+                // Ordering: Acquire as in `try_lock`.
+                FREE => (LOCKED, Ordering::Acquire),
+                // Ordering: Relaxed; the holder finds our waiter by way of the mutex.
+                LOCKED => (LOCKED | WAITERS, Ordering::Relaxed),
+                _ => return false,
+            };
+            match word.compare_exchange(seen, to, success, Ordering::Relaxed) {
+                Ok(_) => return to == LOCKED,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Announces waiters that have just entered the queue of a lock that the caller holds. With the mutex held.
+    pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
+        // Ordering: Relaxed; only the holder (us, or somebody who waits for us to unlock) leaves this state, by way of
+        // the mutex.
+        queue.word().store(LOCKED | WAITERS, Ordering::Relaxed);
+    }
+}
+
+/// Releases a held lock under the mutex. The waker is to be woken after it.
+pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
+    if queue.len() == 1 {
+        withdraw(queue);
+    }
+    match queue.front(QUEUE) {
+        // L2: the lock stays LOCKED, and is the waiter's from here on, polled or not.
+        Some(first) => Some(first.grant()),
+        None => {
+            // Ordering: Release as in `unlock`. No exchange: while we hold both the lock and the mutex nobody else may
+            // change the byte.
+            queue.word().store(FREE, Ordering::Release);
+            None
+        }
+    }
+}
+
+/// Clears `WAITERS`, the last waiter being about to leave or gone (L1). With the mutex held.
+pub(crate) fn withdraw(queue: &mut Locked<'_, LockProtocol>) {
+    // Ordering: Relaxed, and a plain store by L3. The byte says LOCKED before and after; what the next holder must see
+    // comes with the grant, or with the Release of the present holder's unlock.
+    queue.word().store(LOCKED, Ordering::Relaxed);
+}
+
+/// A way to a raw lock, which guards and futures hold: a reference or an `Arc`.
+pub(crate) trait ToRaw {
+    fn raw(&self) -> &RawLock;
+}
+
+impl ToRaw for &RawLock {
+    #[inline(always)]
+    fn raw(&self) -> &RawLock {
+        self
+    }
+}
+
+impl<T: ?Sized> ToRaw for &Lock<T> {
+    #[inline(always)]
+    fn raw(&self) -> &RawLock {
+        Lock::raw(self)
+    }
+}
+
+impl<T: ?Sized> ToRaw for Arc<Lock<T>> {
+    #[inline(always)]
+    fn raw(&self) -> &RawLock {
+        Lock::raw(self)
+    }
+}
