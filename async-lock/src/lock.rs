@@ -267,7 +267,7 @@ impl<R: ToRaw> Handle for Via<R> {
 /// Polls a wait for the lock; ready when the lock is ours.
 #[inline(always)]
 fn poll_acquire<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
-    if !waiter.is_idle() {
+    if waiter.has_begun() {
         waiter.poll_grant(cx)
     } else if waiter.handle().0.raw().try_lock() {
         Poll::Ready(())

@@ -51,8 +51,10 @@ impl RawLock {
 
     #[inline(always)]
     pub(crate) fn try_lock(&self) -> bool {
+        // The load spares those who will have to wait a failing exchange.
         // Ordering: Acquire pairs with the Release of whoever freed the lock.
-        self.0.word.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.0.word.load(Ordering::Relaxed) == FREE
+            && self.0.word.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     pub(crate) fn is_locked(&self) -> bool {
@@ -63,7 +65,9 @@ impl RawLock {
     #[inline(always)]
     pub(crate) fn unlock(&self) {
         // Ordering: Release pairs with the Acquire in `try_lock`.
-        if self.0.word.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err() {
+        if self.0.word.load(Ordering::Relaxed) != LOCKED
+            || self.0.word.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err()
+        {
             self.unlock_contended();
         }
     }
