@@ -1,0 +1,106 @@
+//! The same ways of driving futures for every peer: by hand, many tasks on one thread, tasks on two workers.
+
+use async_task::Runnable;
+use std::{
+    cell::RefCell,
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, Instant},
+};
+
+/// Times `work`.
+#[inline]
+pub fn timed(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// The result of a future that is ready at once.
+///
+/// # Panics
+///
+/// If it is not: the workload is not the uncontended one that it claims to be.
+#[inline]
+pub fn ready<F: Future>(future: F) -> F::Output {
+    match poll(pin!(future), Waker::noop()) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("this future was to be ready at once"),
+    }
+}
+
+/// Polls once with `waker`.
+#[inline]
+pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(waker))
+}
+
+struct Nothing;
+
+impl Wake for Nothing {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// A waker with the costs of a real one (a counted reference) that schedules nothing.
+pub fn counted_waker() -> Waker {
+    Arc::new(Nothing).into()
+}
+
+/// Lets the other ready tasks run once.
+pub async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
+thread_local! {
+    static READY: RefCell<VecDeque<Runnable>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// Runs tasks on this thread, first ready first run, until all have ended. The smallest executor there can be, so that
+/// what is measured is the primitive.
+///
+/// # Panics
+///
+/// If they stall.
+pub fn one_thread<F: Future<Output = ()> + 'static>(tasks: impl IntoIterator<Item = F>) {
+    let mut handles = Vec::new();
+    for task in tasks {
+        let schedule = |runnable| READY.with_borrow_mut(|ready| ready.push_back(runnable));
+        let (runnable, handle) = async_task::spawn_local(task, schedule);
+        runnable.schedule();
+        handles.push(handle);
+    }
+    while let Some(runnable) = READY.with_borrow_mut(VecDeque::pop_front) {
+        runnable.run();
+    }
+    assert!(handles.iter().all(|handle| handle.is_finished()), "the tasks stalled");
+}
+
+/// Runs tasks on two worker threads of one executor (async-executor), until all have ended.
+pub fn two_workers<F: Future<Output = ()> + Send + 'static>(tasks: impl IntoIterator<Item = F>) {
+    let executor = async_executor::Executor::new();
+    let handles: Vec<_> = tasks.into_iter().map(|task| executor.spawn(task)).collect();
+    let all = async {
+        for handle in handles {
+            handle.await;
+        }
+    };
+    let done = event_listener::Event::new();
+    std::thread::scope(|scope| {
+        let stop = done.listen();
+        let executor = &executor;
+        scope.spawn(move || futures_lite::future::block_on(executor.run(stop)));
+        futures_lite::future::block_on(executor.run(all));
+        done.notify(usize::MAX);
+    });
+}
