@@ -1,1 +1,69 @@
-//! A minimal async executor.
+//! A minimal async executor with the meaning of asyncio's event loop: tasks, timers, timeouts, groups and a blocking pool.
+//!
+//! ```
+//! use std::time::Duration;
+//! use waitline_executor::{gather, run, run_blocking, sleep, spawn, timeout};
+//!
+//! let (text, late, squares) = run(async {
+//!     let text = spawn(async {
+//!         sleep(Duration::from_millis(1)).await;
+//!         "a task"
+//!     });
+//!     let late = timeout(Duration::from_millis(1), std::future::pending::<()>()).await;
+//!     let squares = gather((0..3_u64).map(|n| run_blocking(move || n * n))).await;
+//!     (text.await.unwrap(), late.is_err(), squares.into_iter().map(Result::unwrap).sum::<u64>())
+//! });
+//! assert_eq!((text, late, squares), ("a task", true, 5));
+//! ```
+//!
+//! There is no I/O in it: for sockets take tokio or smol, on which the primitives of this family work as well.
+//!
+//! # Guarantees
+//!
+//! | | |
+//! |---|---|
+//! | order | strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
+//! | starvation | timers and wakes from other threads are looked at every 61 turns, however busy the loop is |
+//! | allocation | one per [`spawn`], none per wake; a cancelled timer is not kept |
+//! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks |
+//! | panics | end their task with a [`JoinError`]; the loop and the other tasks go on |
+//! | idleness | an idle loop sleeps until its next timer or a wake; it never spins or polls at intervals |
+//!
+//! # asyncio's names
+//!
+//! | asyncio | here |
+//! |---|---|
+//! | `run` | [`run`] |
+//! | `create_task` | [`spawn`], [`spawn_local`], [`spawn_named`] |
+//! | `Task.cancel`, `done`, `get_name` | [`JoinHandle::cancel`], [`is_finished`](JoinHandle::is_finished), [`name`](JoinHandle::name) |
+//! | `sleep`, `sleep(0)` | [`sleep`], [`yield_now`] |
+//! | `wait_for`, `timeout`, `timeout_at` | [`timeout`], [`timeout_at`] |
+//! | `gather` | [`gather`] |
+//! | `to_thread`, `run_in_executor` | [`run_blocking`], [`ThreadPool::run`] |
+//!
+//! # How it is verified
+//!
+//! Every guarantee above has tests in `tests/it`; unsafe code is confined to the task cell and the one place that spawns
+//! futures which are not `Send`.
+
+#![deny(unsafe_code)]
+
+mod blocking;
+mod children;
+mod context;
+mod group;
+mod injector;
+mod local;
+mod parker;
+#[allow(unsafe_code)]
+mod task;
+mod time;
+mod timer;
+mod yield_now;
+
+pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
+pub use group::{Gather, gather};
+pub use local::run;
+pub use task::{JoinError, JoinHandle, TaskId, spawn, spawn_local, spawn_named};
+pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
+pub use yield_now::{YieldNow, yield_now};

@@ -1,0 +1,150 @@
+//! What a thread knows about the runtime that it is running.
+
+use crate::{
+    local::EventLoop,
+    task::Info,
+    timer::{TimerKey, Timers},
+};
+use async_task::Runnable;
+use slab::Slab;
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    ptr,
+    sync::Arc,
+    task::Waker,
+    time::Instant,
+};
+
+/// One turn of work in a run queue.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Poll the future that was given to `run`.
+    Main,
+    /// Poll a task.
+    Task(Runnable<Info>),
+}
+
+/// The state of a thread. All of it is used for single steps only: no foreign code runs inside one of the borrows.
+pub(crate) struct Here {
+    /// The address of the runtime that this thread is running, to compare with; null outside of one.
+    runtime: Cell<*const ()>,
+    /// The same runtime, to share.
+    context: RefCell<Option<Context>>,
+    /// The run queue of a one-thread loop, oldest first.
+    pub(crate) queue: RefCell<VecDeque<Job>>,
+    /// The wakers of the unfinished tasks of a one-thread loop.
+    pub(crate) tasks: RefCell<Slab<Waker>>,
+}
+
+thread_local! {
+    static HERE: Here = const {
+        Here {
+            runtime: Cell::new(ptr::null()),
+            context: RefCell::new(None),
+            queue: RefCell::new(VecDeque::new()),
+            tasks: RefCell::new(Slab::new()),
+        }
+    };
+}
+
+/// A runtime, as its tasks see it.
+#[derive(Debug, Clone)]
+pub(crate) enum Context {
+    Loop(Arc<EventLoop>),
+}
+
+impl Context {
+    fn address(&self) -> *const () {
+        match self {
+            Context::Loop(this) => Arc::as_ptr(this).cast(),
+        }
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        match self {
+            Context::Loop(this) => &this.timers,
+        }
+    }
+
+    /// Sets a timer. Called inside the runtime.
+    pub(crate) fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
+        let (timer, _is_earliest) = self.timers().insert(deadline, waker);
+        match self {
+            // Its thread is awake, for it is the caller, and looks at the timers before it parks.
+            Context::Loop(_) => {}
+        }
+        timer
+    }
+}
+
+/// Calls `f` with the state of this thread.
+#[inline]
+pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
+    HERE.with(f)
+}
+
+/// Calls `f` with the state of this thread if it is running the runtime at `address`.
+///
+/// Not so once the thread is shutting down: wakers may be woken from the destructors of other thread-locals.
+#[inline]
+pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R) -> Option<R> {
+    HERE.try_with(|here| if here.runtime.get() == address { Some(f(here)) } else { None }).ok().flatten()
+}
+
+/// Calls `f` with the runtime of this thread.
+///
+/// # Panics
+///
+/// If there is none; `caller` is the public function that needs one.
+#[inline]
+#[track_caller]
+pub(crate) fn with_context<R>(caller: &str, f: impl FnOnce(&Here, &Context) -> R) -> R {
+    HERE.with(|here| match &*here.context.borrow() {
+        Some(context) => f(here, context),
+        None => outside(caller),
+    })
+}
+
+#[cold]
+#[track_caller]
+fn outside(caller: &str) -> ! {
+    panic!(
+        "`{caller}` needs a running event loop, and this thread runs none: call it inside the future given to \
+         `waitline_executor::run`, or in a task spawned there"
+    )
+}
+
+/// Makes `context` the runtime of this thread until the guard is dropped.
+///
+/// # Panics
+///
+/// If this thread is running one already; `caller` is the public function that was called.
+#[track_caller]
+pub(crate) fn enter(caller: &str, context: Context) -> Entered {
+    HERE.with(|here| {
+        assert!(
+            here.runtime.get().is_null(),
+            "`{caller}` was called inside a running event loop, which it would block: `.await` or `spawn` the future \
+             instead, or call `{caller}` on another thread (`run_blocking` gives you one)"
+        );
+        here.runtime.set(context.address());
+        here.context.replace(Some(context));
+    });
+    Entered(())
+}
+
+/// The right to run a runtime on this thread.
+#[derive(Debug)]
+pub(crate) struct Entered(());
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let context = HERE.with(|here| {
+            here.runtime.set(ptr::null());
+            here.context.take()
+        });
+        // Its last owner may drop wakers, which are foreign code.
+        drop(context);
+    }
+}

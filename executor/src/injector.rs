@@ -1,0 +1,55 @@
+//! The mailbox of a runtime: work that arrives from threads which do not run it.
+
+use std::{collections::VecDeque, fmt};
+use waitline::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
+
+/// A locked FIFO queue whose emptiness can be read without the lock.
+///
+/// Invariants:
+///
+/// - I1: `filled` changes only under the mutex, and then says whether `items` has any.
+/// - I2: `push` sets `filled` before its caller unparks, and a parker registers itself before it reads `filled`. Both sides
+///   have a full fence in between (see [`Parker`](crate::parker::Parker)), so one of them sees the other.
+pub(crate) struct Injector<T> {
+    items: Mutex<VecDeque<T>>,
+    filled: AtomicBool,
+}
+
+impl<T> Injector<T> {
+    pub(crate) fn new() -> Self {
+        Self { items: Mutex::new(VecDeque::new()), filled: AtomicBool::new(false) }
+    }
+
+    /// Adds `item` at the back. The caller unparks somebody afterwards.
+    pub(crate) fn push(&self, item: T) {
+        let mut items = self.items.lock();
+        items.push_back(item);
+        // Relaxed: the items themselves travel through the mutex; for the parker see I2.
+        self.filled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing has arrived. Exact only for a thread that nobody races with; a parker relies on I2.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.filled.load(Ordering::Relaxed)
+    }
+
+    /// Moves everything to the back of `out`, in order.
+    pub(crate) fn drain_into(&self, out: &mut VecDeque<T>) {
+        if self.is_empty() {
+            return;
+        }
+        let mut items = self.items.lock();
+        self.filled.store(false, Ordering::Relaxed);
+        out.append(&mut items);
+    }
+}
+
+impl<T> fmt::Debug for Injector<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Injector").field("empty", &self.is_empty()).finish()
+    }
+}

@@ -1,0 +1,49 @@
+//! How an idle thread waits for work without using the processor.
+
+use event_listener::{Event, IntoNotification, Listener, listener};
+use std::time::Instant;
+
+/// The place where the threads of a runtime wait.
+///
+/// No wake-up is lost between the last look for work and the wait:
+///
+/// ```text
+/// parking thread                    waking thread
+/// 1. registers its listener         a. publishes work
+/// 2. full fence (in `listen`)       b. full fence (in `notify`)
+/// 3. looks for work once more       c. looks for a listener, wakes it
+/// ```
+///
+/// If 3 misses a, then 2 comes before b in the order of the fences, and c sees 1.
+#[derive(Debug)]
+pub(crate) struct Parker(Event);
+
+impl Parker {
+    pub(crate) fn new() -> Self {
+        Self(Event::new())
+    }
+
+    /// Waits until [`unpark`](Self::unpark) or until `deadline`, unless `has_work` says that there is something to do.
+    ///
+    /// May return early; the caller looks for work again.
+    pub(crate) fn park(&self, deadline: Option<Instant>, has_work: impl FnOnce() -> bool) {
+        listener!(self.0 => listener);
+        if has_work() {
+            return;
+        }
+        match deadline {
+            Some(deadline) => _ = listener.wait_deadline(deadline),
+            None => listener.wait(),
+        }
+    }
+
+    /// Wakes one parked thread, if there is one that nobody has woken yet.
+    pub(crate) fn unpark(&self) {
+        self.0.notify(1);
+    }
+
+    /// Wakes `n` parked threads, besides those that others have woken already.
+    pub(crate) fn unpark_more(&self, n: usize) {
+        self.0.notify(n.additional());
+    }
+}

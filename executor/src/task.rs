@@ -1,0 +1,555 @@
+//! Tasks: the cell around a spawned future, and the handle to join or cancel it.
+
+use crate::{
+    context::{Context, Job, with_context},
+    local::{EventLoop, Name},
+};
+use async_task::{Builder, Runnable, Task};
+use pin_project_lite::pin_project;
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    future::Future,
+    mem::{self, ManuallyDrop},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{self, Poll, ready},
+};
+
+/// Spawns `future` as a task of the running event loop, and returns the handle to wait for it or cancel it.
+///
+/// The task starts at the end of the run queue, whether or not the handle is awaited. Dropping the handle detaches the
+/// task: it goes on until it is done or the loop ends.
+///
+/// As asyncio's `create_task`. That keeps only a weak reference to a task, so a program must hold on to it; here the loop
+/// owns its tasks.
+///
+/// # Panics
+///
+/// Outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn, yield_now};
+///
+/// run(async {
+///     let task = spawn(async {
+///         yield_now().await;
+///         "done"
+///     });
+///     assert_eq!(task.await.unwrap(), "done");
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    spawn_in_context("spawn", None, future)
+}
+
+/// [`spawn`] for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle tell.
+///
+/// As asyncio's `create_task(…, name=…)`.
+///
+/// # Panics
+///
+/// Outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn_named};
+///
+/// run(async {
+///     let task = spawn_named("adder", async { 1 + 1 });
+///     assert_eq!(task.name(), Some("adder"));
+///     assert_eq!(task.await.unwrap(), 2);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    spawn_in_context("spawn_named", Some(name.into()), future)
+}
+
+/// Whether a future gets a box of its own. The cell would box it from about this size on; boxed at once, it is not
+/// moved through a dozen stack frames first, which can overflow the stack of a debug build.
+const fn is_large<F>() -> bool {
+    size_of::<F>() > 1920
+}
+
+#[track_caller]
+fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    #[track_caller]
+    fn spawn_small<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        with_context(caller, |here, context| match context {
+            Context::Loop(this) => this.spawn(here, name, future),
+        })
+    }
+    if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }
+}
+
+/// [`spawn`] for a future that is not `Send`, for instance because it holds an `Rc` across an `.await`.
+///
+/// # Panics
+///
+/// Outside of [`run`](crate::run), whose loop stays on its thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use waitline_executor::{run, spawn_local};
+///
+/// run(async {
+///     let count = Rc::new(Cell::new(0));
+///     let task = spawn_local({
+///         let count = count.clone();
+///         async move { count.set(count.get() + 1) }
+///     });
+///     task.await.unwrap();
+///     assert_eq!(count.get(), 1);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    #[track_caller]
+    fn spawn_small<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+        with_context("spawn_local", |here, context| match context {
+            Context::Loop(this) => this.spawn(here, None, future),
+        })
+    }
+    if is_large::<F>() { spawn_small(Box::pin(future)) } else { spawn_small(future) }
+}
+
+/// The number of a task, unique within the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId(u64);
+
+impl TaskId {
+    pub(crate) fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Where a task is run.
+pub(crate) enum Home {
+    /// By the thread of an event loop.
+    Loop(Arc<EventLoop>),
+    /// Once, by a thread of a blocking pool. Nothing ever wakes it.
+    Blocking,
+}
+
+/// What is known about a task; a part of its cell, beside the future.
+pub(crate) struct Info {
+    id: TaskId,
+    name: Name,
+    /// Its place in the registry of its home.
+    key: usize,
+    cancelled: AtomicBool,
+    home: Home,
+}
+
+impl Info {
+    pub(crate) fn new(id: TaskId, name: Name, key: usize, home: Home) -> Self {
+        Self { id, name, key, cancelled: AtomicBool::new(false), home }
+    }
+
+    #[inline]
+    fn is_cancelled(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `cancel`; destructors see what the canceller did before.
+        self.cancelled.load(Ordering::Acquire)
+            || match &self.home {
+                Home::Loop(this) => this.is_closing(),
+                Home::Blocking => false,
+            }
+    }
+
+    /// Marks the task as cancelled and has it polled. Whether it was not marked before.
+    pub(crate) fn cancel(&self) -> bool {
+        // Ordering: see `is_cancelled`.
+        if self.cancelled.swap(true, Ordering::Release) {
+            return false;
+        }
+        match &self.home {
+            Home::Loop(this) => this.wake_task(self.key),
+            // Its thread sees the mark when the job's turn comes.
+            Home::Blocking => {}
+        }
+        true
+    }
+
+    fn schedule(runnable: Runnable<Info>) {
+        match &runnable.metadata().home {
+            Home::Loop(this) if this.is_here() => EventLoop::push(Job::Task(runnable)),
+            Home::Loop(this) => {
+                // The cell may be gone, and its share of the loop with it, as soon as another thread can see the runnable.
+                let this = this.clone();
+                this.inject(Job::Task(runnable));
+            }
+            Home::Blocking => unreachable!("a blocking job is scheduled once, by its pool"),
+        }
+    }
+}
+
+impl fmt::Debug for Info {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Info").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a task's cell holds in the end.
+type Outcome<T> = Result<Quiet<T>, JoinError>;
+
+/// Makes the cell of a task, with one allocation.
+pub(crate) fn build<F>(info: Info, future: F) -> (Runnable<Info>, JoinHandle<F::Output>)
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    // SAFETY: the future and its output may be used and dropped anywhere, at any time.
+    unsafe { build_unchecked(info, future) }
+}
+
+/// [`build`] for a future that need not be `Send`.
+///
+/// # Safety
+///
+/// The runnable must be run and dropped only where the future may be.
+pub(crate) unsafe fn build_unchecked<F>(info: Info, future: F) -> (Runnable<Info>, JoinHandle<F::Output>)
+where
+    F: Future + 'static,
+{
+    // SAFETY: the body borrows the info, which is in the same cell and outlives it. The schedule function is Send, Sync and
+    // 'static. The rest is the caller's promise: the handle's output is only as `Send` as its type. `Body` catches every
+    // panic, also of destructors, so the cell is never torn down half way.
+    let (runnable, task) =
+        unsafe { Builder::new().metadata(info).spawn_unchecked(|info| Body::new(info, future), Info::schedule) };
+    (runnable, JoinHandle { task: Some(task), cancel_on_drop: false })
+}
+
+pin_project! {
+    /// A task's future, with its cancellation and its panics turned into outcomes.
+    struct Body<'a, F: Future> {
+        info: &'a Info,
+        // None once it is finished.
+        #[pin]
+        future: Option<F>,
+    }
+
+    impl<F: Future> PinnedDrop for Body<'_, F> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            let mut future = this.future;
+            swallow(|| future.set(None));
+            match &this.info.home {
+                Home::Loop(event_loop) => event_loop.forget_task(this.info.key),
+                Home::Blocking => {}
+            }
+        }
+    }
+}
+
+impl<'a, F: Future> Body<'a, F> {
+    fn new(info: &'a Info, future: F) -> Self {
+        Self { info, future: Some(future) }
+    }
+}
+
+impl<F: Future> Future for Body<'_, F> {
+    type Output = Outcome<F::Output>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (info, mut future) = (*this.info, this.future);
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if info.is_cancelled() {
+                future.set(None);
+                return Poll::Ready(Err(JoinError::cancelled(info.id)));
+            }
+            let Some(running) = future.as_mut().as_pin_mut() else {
+                unreachable!("a finished task is not polled");
+            };
+            let output = Quiet::new(ready!(running.poll(cx)));
+            // In here, because its destructor may panic.
+            future.set(None);
+            Poll::Ready(Ok(output))
+        }));
+        polled.unwrap_or_else(|panic| {
+            swallow(|| future.set(None));
+            Poll::Ready(Err(JoinError::panicked(info.id, panic)))
+        })
+    }
+}
+
+/// Calls `f`, and stops a panic there: the panic hook has reported it, and there is nobody left to tell.
+fn swallow(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
+        // Leaked, because its own destructor may panic.
+        mem::forget(payload);
+    }
+}
+
+/// An output whose destructor does not unwind into the executor when nobody has taken it.
+struct Quiet<T>(ManuallyDrop<T>);
+
+impl<T> Quiet<T> {
+    fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+
+    fn into_inner(self) -> T {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: `this` is never dropped, so the value is taken once.
+        unsafe { ManuallyDrop::take(&mut this.0) }
+    }
+}
+
+impl<T> Drop for Quiet<T> {
+    fn drop(&mut self) {
+        // SAFETY: only here and in `into_inner`, which forgets `self`.
+        swallow(|| unsafe { ManuallyDrop::drop(&mut self.0) });
+    }
+}
+
+/// The handle of a spawned task: a future for its outcome.
+///
+/// Dropping the handle detaches the task, which then goes on by itself; see [`cancel_on_drop`](Self::cancel_on_drop).
+///
+/// # Cancel safety
+///
+/// Dropping a future that borrows the handle (`(&mut handle).await`, as in a select or a timeout) loses nothing.
+///
+/// # Panics
+///
+/// If it is polled again after it was ready.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn};
+///
+/// run(async {
+///     let never = spawn(std::future::pending::<()>());
+///     assert!(never.cancel());
+///     assert!(never.await.unwrap_err().is_cancelled());
+///
+///     let panics = spawn(async { panic!("oh no") });
+///     assert!(panics.await.unwrap_err().is_panic());
+/// });
+/// ```
+#[must_use = "dropping the handle detaches the task; use `drop(handle)` to say so, or `.await` it"]
+pub struct JoinHandle<T> {
+    /// None only during the drop.
+    task: Option<Task<Outcome<T>, Info>>,
+    cancel_on_drop: bool,
+}
+
+impl<T> JoinHandle<T> {
+    fn task(&self) -> &Task<Outcome<T>, Info> {
+        self.task.as_ref().expect("only the drop takes it")
+    }
+
+    /// Requests that the task be cancelled; says whether this call did, `false` if it is finished or cancelled already.
+    ///
+    /// At its next turn the task's future is dropped at the `.await` where it is, its destructors run, and the handle gives
+    /// a [`JoinError`] with [`is_cancelled`](JoinError::is_cancelled). A task that completes in the turn that it is in
+    /// keeps its output. A job on a blocking pool is not interrupted: it is skipped if it has not begun.
+    ///
+    /// As asyncio's `Task.cancel`, except that the task cannot refuse.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     assert!(task.cancel());
+    ///     assert!(!task.cancel());
+    /// });
+    /// ```
+    pub fn cancel(&self) -> bool {
+        !self.is_finished() && self.task().metadata().cancel()
+    }
+
+    /// Whether the outcome is there: awaiting the handle would not wait.
+    pub fn is_finished(&self) -> bool {
+        self.task().is_finished()
+    }
+
+    /// The number of the task.
+    pub fn id(&self) -> TaskId {
+        self.task().metadata().id
+    }
+
+    /// The name of the task, if it was spawned with one.
+    pub fn name(&self) -> Option<&str> {
+        self.task().metadata().name.as_deref()
+    }
+
+    /// Makes this a handle whose drop cancels the task instead of detaching it.
+    ///
+    /// The drop does not wait for the task's destructors: they run at its next turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn, yield_now};
+    /// use std::sync::Arc;
+    ///
+    /// run(async {
+    ///     let resource = Arc::new(());
+    ///     let held = resource.clone();
+    ///     let task = spawn(async move {
+    ///         let _held = held;
+    ///         std::future::pending::<()>().await
+    ///     });
+    ///     drop(task.cancel_on_drop());
+    ///     yield_now().await;
+    ///     assert_eq!(Arc::strong_count(&resource), 1);
+    /// });
+    /// ```
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let task = self.task.as_mut().expect("only the drop takes it");
+        Poll::Ready(ready!(Pin::new(task).poll(cx)).map(Quiet::into_inner))
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            if self.cancel_on_drop && !task.is_finished() {
+                task.metadata().cancel();
+            }
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Why a task has no output: it was cancelled, or it panicked.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn};
+///
+/// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+/// assert!(error.is_panic());
+/// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "oh no");
+/// ```
+pub struct JoinError {
+    task: TaskId,
+    /// The payload of the panic. In a mutex because payloads need not be `Sync`, and errors should be.
+    panic: Option<Mutex<Quiet<Box<dyn Any + Send>>>>,
+}
+
+impl JoinError {
+    pub(crate) fn cancelled(task: TaskId) -> Self {
+        Self { task, panic: None }
+    }
+
+    fn panicked(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
+        Self { task, panic: Some(Mutex::new(Quiet::new(payload))) }
+    }
+
+    /// The task that this is about.
+    pub fn id(&self) -> TaskId {
+        self.task
+    }
+
+    /// Whether the task was cancelled, by its handle or by the end of its event loop.
+    pub fn is_cancelled(&self) -> bool {
+        self.panic.is_none()
+    }
+
+    /// Whether the task panicked.
+    pub fn is_panic(&self) -> bool {
+        self.panic.is_some()
+    }
+
+    /// The payload of the panic, for [`resume_unwind`](std::panic::resume_unwind) or to downcast.
+    ///
+    /// # Panics
+    ///
+    /// If the task was cancelled instead.
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.panic {
+            Some(payload) => payload.into_inner().expect("nothing panics while it is locked").into_inner(),
+            None => panic!("`JoinError::into_panic` on task {}, which was cancelled and did not panic", self.task),
+        }
+    }
+
+    /// Calls `f` with the message of the panic.
+    fn with_message<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
+        let Some(panic) = &self.panic else { return f(None) };
+        let payload = panic.lock().expect("nothing panics while it is locked");
+        let payload = &**payload.0;
+        f(payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_cancelled() {
+            return write!(f, "task {} was cancelled", self.task);
+        }
+        self.with_message(|message| match message {
+            Some(message) => write!(f, "task {} panicked: {message}", self.task),
+            None => write!(f, "task {} panicked", self.task),
+        })
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

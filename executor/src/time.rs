@@ -1,0 +1,272 @@
+//! Sleeping and timeouts.
+
+use crate::{
+    context::{self, with_context},
+    timer::TimerKey,
+};
+use pin_project_lite::pin_project;
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    marker::PhantomPinned,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+/// The time that `sleep_until` and `timeout_at` measure by.
+///
+/// As asyncio's `loop.time()`, but it may be called anywhere.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{now, run, sleep};
+/// use std::time::Duration;
+///
+/// let begin = now();
+/// run(sleep(Duration::from_millis(2)));
+/// assert!(now() - begin >= Duration::from_millis(2));
+/// ```
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Waits for `duration`, beginning with the first poll.
+///
+/// Never returns early. A duration of zero gives the other tasks one turn, like [`yield_now`](crate::yield_now); one that
+/// ends beyond the range of [`Instant`] waits for ever. As asyncio's `sleep`.
+///
+/// # Cancel safety
+///
+/// Dropping the future removes its timer.
+///
+/// # Panics
+///
+/// If it is first polled outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, sleep};
+/// use std::time::Duration;
+///
+/// run(async {
+///     sleep(Duration::from_millis(1)).await;
+/// });
+/// ```
+pub fn sleep(duration: Duration) -> Sleep {
+    Sleep { state: State::For(duration), pinned: PhantomPinned }
+}
+
+/// Waits until `deadline`; [`sleep`] for a point in time.
+///
+/// A deadline that has passed gives the other tasks one turn.
+///
+/// # Panics
+///
+/// If it is first polled outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{now, run, sleep_until};
+/// use std::time::Duration;
+///
+/// run(async {
+///     let end = now() + Duration::from_millis(1);
+///     sleep_until(end).await;
+///     assert!(now() >= end);
+/// });
+/// ```
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep { state: State::Until(deadline), pinned: PhantomPinned }
+}
+
+pin_project! {
+    /// The future of [`sleep`] and [`sleep_until`].
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct Sleep {
+        state: State,
+        #[pin]
+        pinned: PhantomPinned,
+    }
+
+    impl PinnedDrop for Sleep {
+        fn drop(this: Pin<&mut Self>) {
+            if let State::Waiting(context, timer) = this.project().state {
+                context.timers().remove(*timer);
+            }
+        }
+    }
+}
+
+/// | state | next poll | leads to |
+/// |---|---|---|
+/// | `For`, `Until` | sets a timer | `Waiting`, `Due` if there is nothing to wait for, `Forever` |
+/// | `Waiting` | asks whether the timer has fired | `Over` |
+/// | `Due` | is ready: the others had their turn | `Over` |
+/// | `Forever` | is pending | |
+/// | `Over` | is ready | |
+#[derive(Debug)]
+enum State {
+    For(Duration),
+    Until(Instant),
+    Waiting(context::Context, TimerKey),
+    Due,
+    Forever,
+    Over,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let state = self.project().state;
+        let deadline = match state {
+            State::For(duration) if duration.is_zero() => Deadline::Passed,
+            State::For(duration) => Instant::now().checked_add(*duration).map_or(Deadline::Never, Deadline::At),
+            State::Until(deadline) if *deadline <= Instant::now() => Deadline::Passed,
+            State::Until(deadline) => Deadline::At(*deadline),
+            State::Waiting(context, timer) => {
+                if context.timers().update(*timer, cx.waker()) {
+                    return Poll::Pending;
+                }
+                *state = State::Over;
+                return Poll::Ready(());
+            }
+            State::Forever => return Poll::Pending,
+            State::Due | State::Over => {
+                *state = State::Over;
+                return Poll::Ready(());
+            }
+        };
+        let context = with_context("sleep", |_, context| context.clone());
+        *state = match deadline {
+            Deadline::Never => State::Forever,
+            Deadline::Passed => {
+                cx.waker().wake_by_ref();
+                State::Due
+            }
+            Deadline::At(deadline) => {
+                let timer = context.set_timer(deadline, cx.waker().clone());
+                State::Waiting(context, timer)
+            }
+        };
+        Poll::Pending
+    }
+}
+
+enum Deadline {
+    Passed,
+    At(Instant),
+    /// Beyond the range of the clock.
+    Never,
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::For(duration) => f.debug_tuple("Sleep").field(duration).finish(),
+            State::Until(deadline) => f.debug_tuple("Sleep").field(deadline).finish(),
+            State::Waiting(..) | State::Due => f.write_str("Sleep(<waiting>)"),
+            State::Forever => f.write_str("Sleep(<for ever>)"),
+            State::Over => f.write_str("Sleep(<over>)"),
+        }
+    }
+}
+
+/// Gives `future` at most `duration`, beginning with the first poll.
+///
+/// The future is polled before the clock is looked at: one that is ready at once succeeds even with a duration of zero. When
+/// the time is over, the future is dropped where it is.
+///
+/// As asyncio's `wait_for` and `timeout`.
+///
+/// # Errors
+///
+/// [`TimedOut`], if the time was over first.
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future` and removes the timer. To keep a future that timed out, give a reference:
+/// `timeout(limit, &mut task)`.
+///
+/// # Panics
+///
+/// If it is first polled outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, timeout};
+/// use std::{future::pending, time::Duration};
+///
+/// run(async {
+///     assert_eq!(timeout(Duration::from_secs(1), async { 1 }).await, Ok(1));
+///     assert!(timeout(Duration::from_millis(1), pending::<()>()).await.is_err());
+/// });
+/// ```
+pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
+    Timeout { future, sleep: sleep(duration) }
+}
+
+/// Gives `future` time until `deadline`; [`timeout`] for a point in time. As asyncio's `timeout_at`.
+///
+/// # Errors
+///
+/// [`TimedOut`], if the time was over first.
+///
+/// # Panics
+///
+/// If it is first polled outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{now, run, timeout_at};
+///
+/// run(async {
+///     assert!(timeout_at(now(), std::future::pending::<()>()).await.is_err());
+/// });
+/// ```
+pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
+    Timeout { future, sleep: sleep_until(deadline) }
+}
+
+pin_project! {
+    /// The future of [`timeout`] and [`timeout_at`].
+    #[derive(Debug)]
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        #[pin]
+        sleep: Sleep,
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Result<F::Output, TimedOut>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        match this.future.poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => this.sleep.poll(cx).map(|()| Err(TimedOut(()))),
+        }
+    }
+}
+
+/// The time given to [`timeout`] or [`timeout_at`] was over before the future was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimedOut(());
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the future was not done in time")
+    }
+}
+
+impl Error for TimedOut {}

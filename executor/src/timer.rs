@@ -1,0 +1,218 @@
+//! The timers of a runtime: a heap of deadlines in which a cancelled timer costs nothing until it surfaces.
+
+use parking_lot::Mutex;
+use slab::Slab;
+use std::{cmp::Reverse, collections::BinaryHeap, fmt, mem, task::Waker, time::Instant};
+
+/// All timers of one runtime.
+///
+/// Invariants:
+///
+/// - T1: a timer is pending exactly while `entries[key].serial` is its serial number; firing and cancelling remove the entry.
+/// - T2: every pending timer has one item in `heap`. Items without a pending timer are stale; at most half of the heap
+///   (or [`FEW`] items) is stale, so memory is proportional to what is pending.
+/// - T3: a waker is never cloned, woken or dropped under the mutex.
+pub(crate) struct Timers(Mutex<State>);
+
+struct State {
+    heap: BinaryHeap<Reverse<Due>>,
+    entries: Slab<Entry>,
+    next_serial: u64,
+}
+
+struct Entry {
+    serial: u64,
+    waker: Waker,
+}
+
+/// Ordered by deadline, then by age: timers of one instant fire in the order in which they were set.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    deadline: Instant,
+    serial: u64,
+    key: usize,
+}
+
+/// Names one timer, also after it has fired.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimerKey {
+    serial: u64,
+    key: usize,
+}
+
+/// A heap of this size is not worth a sweep.
+const FEW: usize = 64;
+
+impl State {
+    fn is_pending(entries: &Slab<Entry>, due: &Due) -> bool {
+        entries.get(due.key).is_some_and(|entry| entry.serial == due.serial)
+    }
+
+    /// Restores T2 after a cancellation.
+    fn sweep(&mut self) {
+        if self.heap.len() > FEW && self.heap.len() > 2 * self.entries.len() {
+            let entries = &self.entries;
+            self.heap.retain(|Reverse(due)| Self::is_pending(entries, due));
+            self.heap.shrink_to(2 * self.heap.len());
+        }
+    }
+
+    /// The earliest pending deadline. Drops stale items on the way.
+    fn next(&mut self) -> Option<Instant> {
+        while let Some(Reverse(due)) = self.heap.peek() {
+            if Self::is_pending(&self.entries, due) {
+                return Some(due.deadline);
+            }
+            self.heap.pop();
+        }
+        None
+    }
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(State { heap: BinaryHeap::new(), entries: Slab::new(), next_serial: 0 }))
+    }
+
+    /// Sets a timer that wakes `waker` at `deadline`. Also tells whether it is now the earliest of all.
+    pub(crate) fn insert(&self, deadline: Instant, waker: Waker) -> (TimerKey, bool) {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
+        let serial = state.next_serial;
+        state.next_serial += 1;
+        let key = state.entries.insert(Entry { serial, waker });
+        let due = Due { deadline, serial, key };
+        state.heap.push(Reverse(due));
+        let is_earliest = state.heap.peek() == Some(&Reverse(due));
+        (TimerKey { serial, key }, is_earliest)
+    }
+
+    /// Whether the timer is still pending; if so, it wakes `waker` from now on.
+    pub(crate) fn update(&self, timer: TimerKey, waker: &Waker) -> bool {
+        {
+            let state = self.0.lock();
+            match state.entries.get(timer.key) {
+                Some(entry) if entry.serial != timer.serial => return false,
+                None => return false,
+                Some(entry) if entry.waker.will_wake(waker) => return true,
+                Some(_) => {}
+            }
+        }
+        // T3: foreign code runs here.
+        let mut waker = waker.clone();
+        let mut state = self.0.lock();
+        let pending = match state.entries.get_mut(timer.key) {
+            Some(entry) if entry.serial == timer.serial => {
+                mem::swap(&mut entry.waker, &mut waker);
+                true
+            }
+            _ => false,
+        };
+        drop(state);
+        drop(waker);
+        pending
+    }
+
+    /// Cancels the timer, if it is still pending.
+    pub(crate) fn remove(&self, timer: TimerKey) {
+        let mut state = self.0.lock();
+        if state.entries.get(timer.key).is_some_and(|entry| entry.serial == timer.serial) {
+            let entry = state.entries.remove(timer.key);
+            state.sweep();
+            drop(state);
+            drop(entry);
+        }
+    }
+
+    /// The earliest pending deadline.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.0.lock().next()
+    }
+
+    /// Takes out the wakers of all timers that are due, for the caller to wake.
+    pub(crate) fn take_due(&self, wakers: &mut Vec<Waker>) {
+        let mut guard = self.0.lock();
+        let state = &mut *guard;
+        if state.heap.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        while let Some(Reverse(due)) = state.heap.peek() {
+            if State::is_pending(&state.entries, due) {
+                if due.deadline > now {
+                    break;
+                }
+                wakers.push(state.entries.remove(due.key).waker);
+            }
+            state.heap.pop();
+        }
+    }
+}
+
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.try_lock() {
+            Some(state) => f.debug_struct("Timers").field("pending", &state.entries.len()).finish(),
+            None => f.write_str("Timers(<locked>)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use waitline::testing::CountingWaker;
+
+    #[test]
+    fn cancelled_timers_do_not_accumulate() {
+        let timers = Timers::new();
+        let far = Instant::now() + Duration::from_secs(3600);
+        let kept = timers.insert(far, Waker::noop().clone()).0;
+        for _ in 0..100_000 {
+            let (key, _) = timers.insert(far, Waker::noop().clone());
+            timers.remove(key);
+            assert!(timers.0.lock().heap.len() <= FEW + 1);
+        }
+        assert_eq!(timers.0.lock().entries.len(), 1);
+        assert_eq!(timers.next(), Some(far));
+        timers.remove(kept);
+        assert_eq!(timers.next(), None);
+        assert_eq!(timers.0.lock().heap.len(), 0);
+    }
+
+    #[test]
+    fn due_timers_come_out_in_order_of_deadline_then_age() {
+        let timers = Timers::new();
+        let now = Instant::now();
+        let wakers: Vec<Waker> = (0..6).map(|_| CountingWaker::new().waker()).collect();
+        for (i, waker) in wakers.iter().enumerate() {
+            let deadline = now.checked_sub(Duration::from_millis(if i % 2 == 0 { 1 } else { 2 })).unwrap();
+            timers.insert(deadline, waker.clone());
+        }
+        timers.insert(now + Duration::from_secs(3600), Waker::noop().clone());
+        let mut due = Vec::new();
+        timers.take_due(&mut due);
+        let order: Vec<usize> =
+            due.iter().map(|waker| wakers.iter().position(|other| other.will_wake(waker)).unwrap()).collect();
+        assert_eq!(order, [1, 3, 5, 0, 2, 4]);
+    }
+
+    #[test]
+    fn a_fired_or_cancelled_key_names_nothing_even_after_its_place_is_reused() {
+        let timers = Timers::new();
+        let past = Instant::now();
+        let far = past + Duration::from_secs(3600);
+        let (fired, _) = timers.insert(past, Waker::noop().clone());
+        timers.take_due(&mut Vec::new());
+        let waker = CountingWaker::new();
+        let (live, earliest) = timers.insert(far, waker.waker());
+        assert_eq!(live.key, fired.key, "the place is reused, or the test tests nothing");
+        assert!(earliest);
+        timers.remove(fired);
+        assert!(!timers.update(fired, Waker::noop()));
+        assert!(timers.update(live, &waker.waker()));
+        assert_eq!(timers.next(), Some(far));
+        assert_eq!(waker.held(), 1);
+    }
+}

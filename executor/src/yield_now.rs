@@ -1,0 +1,54 @@
+//! Giving the other tasks a turn.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// Gives every task that is ready a turn before this one goes on.
+///
+/// As asyncio's `sleep(0)`. Works on any executor.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use waitline_executor::{run, spawn_local, yield_now};
+///
+/// let order = Rc::new(RefCell::new(Vec::new()));
+/// run(async {
+///     let task = spawn_local({
+///         let order = order.clone();
+///         async move { order.borrow_mut().push("task") }
+///     });
+///     order.borrow_mut().push("before");
+///     yield_now().await;
+///     order.borrow_mut().push("after");
+///     task.await.unwrap();
+/// });
+/// assert_eq!(*order.borrow(), ["before", "task", "after"]);
+/// ```
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,58 @@
+//! The executor's behaviour, as a program sees it.
+
+mod blocking;
+mod group;
+mod misuse;
+mod run;
+mod task;
+mod time;
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+/// Counts how often it was dropped; clones share the count.
+#[derive(Debug, Clone, Default)]
+struct DropCount(Arc<AtomicUsize>);
+
+impl DropCount {
+    fn get(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn guard(&self) -> DropGuard {
+        DropGuard(self.clone())
+    }
+}
+
+#[derive(Debug)]
+struct DropGuard(DropCount);
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Calls its closure when it is dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Is pending for ever, and counts its polls.
+async fn count_polls(count: Arc<AtomicUsize>) {
+    poll_fn(|_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        Poll::Pending
+    })
+    .await
+}
