@@ -2,7 +2,7 @@
 
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, withdraw},
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce, withdraw},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -279,7 +279,7 @@ fn poll_acquire<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>
 #[cold]
 fn enter<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
     let mut entry = waiter.entry(cx.waker());
-    if RawLock::try_lock_or_announce(&mut entry) {
+    if try_lock_or_announce(&mut entry) {
         return Poll::Ready(());
     }
     entry.wait_in(QUEUE);

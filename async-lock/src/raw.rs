@@ -36,7 +36,8 @@ impl Protocol for LockProtocol {
     type Lists = [List<()>; 1];
 }
 
-pub(crate) struct RawLock(WaitQueue<LockProtocol>);
+#[derive(Debug)]
+pub struct RawLock(WaitQueue<LockProtocol>);
 
 impl RawLock {
     const_unless_loom! {
@@ -81,35 +82,35 @@ impl RawLock {
             waker.wake();
         }
     }
+}
 
-    /// Takes a free lock, or makes sure that its holder will look at the queue. With `queue`'s mutex held.
-    ///
-    /// `false`: the caller must enter the queue before it lets go of the mutex (L1).
-    pub(crate) fn try_lock_or_announce(queue: &mut Locked<'_, LockProtocol>) -> bool {
-        let word = queue.word();
-        // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
-        let mut seen = word.load(Ordering::Relaxed);
-        loop {
-            let (to, success) = match seen {
-                // Ordering: Acquire as in `try_lock`.
-                FREE => (LOCKED, Ordering::Acquire),
-                // Ordering: Relaxed; the holder finds our waiter by way of the mutex.
-                LOCKED => (LOCKED | WAITERS, Ordering::Relaxed),
-                _ => return false,
-            };
-            match word.compare_exchange(seen, to, success, Ordering::Relaxed) {
-                Ok(_) => return to == LOCKED,
-                Err(now) => seen = now,
-            }
+/// Takes a free lock, or makes sure that its holder will look at the queue. With `queue`'s mutex held.
+///
+/// `false`: the caller must enter the queue before it lets go of the mutex (L1).
+pub(crate) fn try_lock_or_announce(queue: &mut Locked<'_, LockProtocol>) -> bool {
+    let word = queue.word();
+    // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
+    let mut seen = word.load(Ordering::Relaxed);
+    loop {
+        let (to, success) = match seen {
+            // Ordering: Acquire as in `try_lock`.
+            FREE => (LOCKED, Ordering::Acquire),
+            // Ordering: Relaxed; the holder finds our waiter by way of the mutex.
+            LOCKED => (LOCKED | WAITERS, Ordering::Relaxed),
+            _ => return false,
+        };
+        match word.compare_exchange(seen, to, success, Ordering::Relaxed) {
+            Ok(_) => return to == LOCKED,
+            Err(now) => seen = now,
         }
     }
+}
 
-    /// Announces waiters that have just entered the queue of a lock that the caller holds. With the mutex held.
-    pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
-        // Ordering: Relaxed; only the holder (us, or somebody who waits for us to unlock) leaves this state, by way of
-        // the mutex.
-        queue.word().store(LOCKED | WAITERS, Ordering::Relaxed);
-    }
+/// Announces waiters that have just entered the queue of a lock that the caller holds. With the mutex held.
+pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
+    // Ordering: Relaxed; only the holder (us, or somebody who waits for us to unlock) leaves this state, by way of
+    // the mutex.
+    queue.word().store(LOCKED | WAITERS, Ordering::Relaxed);
 }
 
 /// Releases a held lock under the mutex. The waker is to be woken after it.
@@ -137,7 +138,7 @@ pub(crate) fn withdraw(queue: &mut Locked<'_, LockProtocol>) {
 }
 
 /// A way to a raw lock, which guards and futures hold: a reference or an `Arc`.
-pub(crate) trait ToRaw {
+pub trait ToRaw {
     fn raw(&self) -> &RawLock;
 }
 

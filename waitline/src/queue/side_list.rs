@@ -14,7 +14,9 @@ use std::{fmt, ptr, slice};
 pub struct SideList<P: Protocol> {
     /// The address of the queue whose mutex guards `list`; `IDLE` while the list is empty. Written under that mutex.
     owner: AtomicUsize,
-    list: UnsafeCell<(List<P::Data>, u32)>,
+    list: UnsafeCell<List<P::Data>>,
+    /// How many are in it: for the curious, who need not hold any mutex.
+    len: AtomicUsize,
 }
 
 // SAFETY: as for `WaitQueue`: it holds addresses of waiters, whose data it hands over between threads.
@@ -35,7 +37,7 @@ impl<P: Protocol> SideList<P> {
     const_unless_loom! {
         /// An empty list that belongs to no queue yet.
         pub const fn new() -> Self {
-            SideList { owner: AtomicUsize::new(IDLE), list: UnsafeCell::new((List::EMPTY, 0)) }
+            SideList { owner: AtomicUsize::new(IDLE), list: UnsafeCell::new(List::EMPTY), len: AtomicUsize::new(0) }
         }
     }
 
@@ -48,13 +50,14 @@ impl<P: Protocol> SideList<P> {
         Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != IDLE)
     }
 
-    /// The number of waiters in the list.
-    pub fn len(&self, locked: &Locked<'_, P>) -> Result<usize, ForeignQueue> {
-        if !self.is_owned_by(locked)? {
-            return Ok(0);
-        }
-        // SAFETY: I1: the owner's mutex is held.
-        Ok(self.list.with(|list| unsafe { (*list).1 }) as usize)
+    /// The number of waiters in the list now.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody is in the list now.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Links a node at the end of the list, which from then on belongs to `locked`'s queue until it is empty again.
@@ -77,10 +80,7 @@ impl<P: Protocol> SideList<P> {
         }
         // SAFETY: we hold the owner's mutex (I1); the node is fit by the caller's word.
         unsafe {
-            self.with_list(|list, len| {
-                list.push_back(node);
-                *len += 1;
-            });
+            self.with_list(1, |list| list.push_back(node));
         }
         Ok(())
     }
@@ -96,10 +96,9 @@ impl<P: Protocol> SideList<P> {
             // unlinked but for a moment in which nobody can look, hence alive (I4).
             // Ordering: Relaxed, by I2; the owner only compares.
             unsafe {
-                let node = self.with_list(|list, len| {
+                let node = self.with_list(-1, |list| {
                     let node = list.head();
                     List::remove(slice::from_mut(list), node);
-                    *len -= 1;
                     node
                 });
                 (*node).stage.store(home, Ordering::Relaxed);
@@ -120,12 +119,7 @@ impl<P: Protocol> SideList<P> {
     /// `node` is linked in this list, and the mutex of the list's owner is held.
     pub(super) unsafe fn remove(&self, node: *const Node<P::Data>) {
         // SAFETY: by the caller's word.
-        unsafe {
-            self.with_list(|list, len| {
-                List::remove(slice::from_mut(list), node);
-                *len -= 1;
-            });
-        }
+        unsafe { self.with_list(-1, |list| List::remove(slice::from_mut(list), node)) }
     }
 
     /// Whether the list has waiters, and `locked` is the mutex that guards them.
@@ -137,18 +131,18 @@ impl<P: Protocol> SideList<P> {
         }
     }
 
-    /// Runs `f` on the list, and lets go of it when it is empty afterwards.
+    /// Runs `f` on the list, whose length changes by `change`, and lets go of it when it is empty afterwards.
     ///
     /// # Safety
     ///
     /// The mutex of the list's owner is held.
-    unsafe fn with_list<R>(&self, f: impl FnOnce(&mut List<P::Data>, &mut u32) -> R) -> R {
+    unsafe fn with_list<R>(&self, change: isize, f: impl FnOnce(&mut List<P::Data>) -> R) -> R {
         // SAFETY: I1, by the caller's word.
-        let (result, empty) = self.list.with_mut(|list| unsafe {
-            let (list, len) = &mut *list;
-            (f(list, len), list.head().is_null())
-        });
-        if empty {
+        let result = self.list.with_mut(|list| unsafe { f(&mut *list) });
+        // No exchange: only the holder of the owner's mutex writes it.
+        let len = self.len().wrapping_add_signed(change);
+        self.len.store(len, Ordering::Relaxed);
+        if len == 0 {
             // Ordering: Release pairs with the Acquire in `push_back`: the next owner may have another mutex.
             self.owner.store(IDLE, Ordering::Release);
         }
