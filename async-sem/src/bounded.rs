@@ -1,0 +1,378 @@
+//! [`BoundedSemaphore`].
+
+use crate::{
+    acquire::{Acquire, AcquireOwned},
+    permit::{AnySemaphore, OwnedPermit, Permit},
+    raw::{MAX_PERMITS, PastMax, Raw, RawSemaphore},
+    semaphore::Semaphore,
+};
+use std::{
+    error::Error,
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+};
+use waitline::{
+    const_unless_loom,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        block_on,
+    },
+};
+
+/// A [`Semaphore`] whose permits are never more than it was made with.
+///
+/// The meaning is that of Python's `asyncio.BoundedSemaphore`: an error of bookkeeping, which would let more tasks in
+/// than there is room for, is found where it is made. All permits are free, held or forgotten, and these three add up to
+/// [`bound`](Self::bound) at any time: [`release`](Self::release) returns forgotten ones and no others.
+///
+/// Fairness, cancellation, memory ordering and wakers are as with [`Semaphore`]. The permits have the same methods.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_sem::BoundedSemaphore;
+///
+/// # futures_lite::future::block_on(async {
+/// let slots = BoundedSemaphore::new(2);
+/// slots.acquire().await.forget();
+/// assert!(slots.release(1).is_ok());
+/// assert!(slots.release(1).is_err());
+/// assert_eq!(slots.available_permits(), 2);
+/// # });
+/// ```
+pub struct BoundedSemaphore {
+    raw: RawSemaphore,
+    bound: usize,
+    /// Raised after permits were taken out, and lowered before they are put back: at any time
+    /// `free + held + forgotten <= bound`, and what is missing is on its way between two of them.
+    forgotten: AtomicUsize,
+}
+
+impl BoundedSemaphore {
+    /// The largest possible bound: `usize::MAX / 2`.
+    pub const MAX_PERMITS: usize = Semaphore::MAX_PERMITS;
+
+    const_unless_loom! {
+        /// A semaphore with `bound` permits, all of them free. `const`, except under loom.
+        ///
+        /// ```
+        /// static SEMAPHORE: waitline_sem::BoundedSemaphore = waitline_sem::BoundedSemaphore::new(3);
+        /// assert_eq!(SEMAPHORE.available_permits(), 3);
+        /// ```
+        ///
+        /// # Panics
+        ///
+        /// If `bound` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        #[inline]
+        #[track_caller]
+        pub const fn new(bound: usize) -> Self {
+            assert!(bound <= MAX_PERMITS, "BoundedSemaphore::new: more permits than MAX_PERMITS (usize::MAX / 2)");
+            BoundedSemaphore { raw: RawSemaphore::new(bound), bound, forgotten: AtomicUsize::new(0) }
+        }
+    }
+
+    /// The number of permits, free, held and forgotten ones together.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
+    /// let permit = semaphore.try_acquire();
+    /// assert_eq!(semaphore.bound(), 3);
+    /// ```
+    pub fn bound(&self) -> usize {
+        self.bound
+    }
+
+    /// Waits for a permit, as [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
+    /// let permit = semaphore.acquire().await;
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the bound is 0: a permit could never be granted.
+    #[inline]
+    #[track_caller]
+    pub fn acquire(&self) -> Acquire<'_, Self> {
+        Acquire::new(self, self.can_be_granted(1, "acquire"))
+    }
+
+    /// Waits for `n` permits, and takes them all at once, as [`Semaphore::acquire_many`]. Ready at once if `n` is 0.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(5);
+    /// let permits = semaphore.acquire_many(3).await;
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than the [`bound`](Self::bound): it could never be granted.
+    #[inline]
+    #[track_caller]
+    pub fn acquire_many(&self, n: usize) -> Acquire<'_, Self> {
+        Acquire::new(self, self.can_be_granted(n, "acquire_many"))
+    }
+
+    /// Takes a permit if one is free and nobody waits.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert!(semaphore.try_acquire().is_none());
+    /// ```
+    #[inline]
+    pub fn try_acquire(&self) -> Option<Permit<'_, Self>> {
+        self.try_acquire_many(1)
+    }
+
+    /// Takes `n` permits if so many are free and nobody waits. Never `None` if `n` is 0, always if it is more than the
+    /// [`bound`](Self::bound).
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
+    /// assert!(semaphore.try_acquire_many(4).is_none());
+    /// assert_eq!(semaphore.try_acquire_many(3).unwrap().num_permits(), 3);
+    /// ```
+    #[inline]
+    pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_, Self>> {
+        self.raw.try_acquire(n).then(|| Permit::new(self, n))
+    }
+
+    /// [`acquire`](Self::acquire), with this thread parked until its turn comes, as [`Semaphore::acquire_blocking`].
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..3 {
+    ///         scope.spawn(|| drop(semaphore.acquire_blocking()));
+    ///     }
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[track_caller]
+    pub fn acquire_blocking(&self) -> Permit<'_, Self> {
+        self.acquire_many_blocking(1)
+    }
+
+    /// [`acquire_many`](Self::acquire_many), with this thread parked until its turn comes.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
+    /// assert_eq!(semaphore.acquire_many_blocking(2).num_permits(), 2);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire_many`](Self::acquire_many).
+    #[track_caller]
+    pub fn acquire_many_blocking(&self, n: usize) -> Permit<'_, Self> {
+        match self.try_acquire_many(n) {
+            Some(permit) => permit,
+            None => block_on(Acquire::new(self, self.can_be_granted(n, "acquire_many_blocking"))),
+        }
+    }
+
+    /// [`acquire`](Self::acquire) for a permit that owns its way to the semaphore, and can move into a task or a struct.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(1));
+    /// let permit = semaphore.clone().acquire_owned().await;
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire`](Self::acquire).
+    #[inline]
+    #[track_caller]
+    pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned<Self> {
+        let n = self.can_be_granted(1, "acquire_owned");
+        AcquireOwned::new(self, n)
+    }
+
+    /// [`acquire_many`](Self::acquire_many) for an owned permit.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(5));
+    /// let permits = semaphore.clone().acquire_many_owned(3).await;
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (3, 2));
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`acquire_many`](Self::acquire_many).
+    #[inline]
+    #[track_caller]
+    pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned<Self> {
+        let n = self.can_be_granted(n, "acquire_many_owned");
+        AcquireOwned::new(self, n)
+    }
+
+    /// [`try_acquire`](Self::try_acquire) for an owned permit. The `Arc` is dropped if it fails: clone it first.
+    ///
+    /// ```
+    /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(1));
+    /// let permit = semaphore.clone().try_acquire_owned().unwrap();
+    /// assert!(semaphore.clone().try_acquire_owned().is_none());
+    /// ```
+    #[inline]
+    pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit<Self>> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// [`try_acquire_many`](Self::try_acquire_many) for an owned permit.
+    ///
+    /// ```
+    /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(3));
+    /// let permits = semaphore.clone().try_acquire_many_owned(2).unwrap();
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
+    /// ```
+    #[inline]
+    pub fn try_acquire_many_owned(self: Arc<Self>, n: usize) -> Option<OwnedPermit<Self>> {
+        self.raw.try_acquire(n).then(|| OwnedPermit::new(self, n))
+    }
+
+    /// Returns `n` forgotten permits, to waiters first. The meaning of `asyncio.BoundedSemaphore.release`.
+    ///
+    /// A [`Permit`] gives its permits back by itself: this is for those that were [forgotten](Permit::forget), or taken
+    /// away by [`forget_permits`](Self::forget_permits).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), waitline_sem::ReleaseError> {
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
+    /// semaphore.try_acquire().unwrap().forget();
+    /// semaphore.release(1)?;
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If fewer than `n` permits are forgotten; nothing is changed then.
+    pub fn release(&self, n: usize) -> Result<(), ReleaseError> {
+        // Ordering: Acquire pairs with the Release in `note_forgotten`: what was done before permits were forgotten
+        // happens before whatever is done by those who get them next, as if they had been dropped.
+        let taken =
+            self.forgotten.fetch_update(Ordering::Acquire, Ordering::Relaxed, |forgotten| forgotten.checked_sub(n));
+        match taken {
+            Ok(_) => {
+                // Never past the bound, so never refused.
+                _ = self.raw.release(n, PastMax::Saturate);
+                Ok(())
+            }
+            Err(forgotten) => Err(ReleaseError { permits: n, forgotten, bound: self.bound }),
+        }
+    }
+
+    /// Takes up to `n` free permits away, and says how many, as [`Semaphore::forget_permits`]. They can be
+    /// [released](Self::release) again.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(5);
+    /// assert_eq!(semaphore.forget_permits(7), 5);
+    /// assert!(semaphore.release(2).is_ok());
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
+    pub fn forget_permits(&self, n: usize) -> usize {
+        let taken = self.raw.take_up_to(n);
+        self.note_forgotten(taken);
+        taken
+    }
+
+    /// How many permits are free now. A hint, as [`Semaphore::available_permits`].
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
+    /// let permit = semaphore.try_acquire();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
+    pub fn available_permits(&self) -> usize {
+        self.raw.free()
+    }
+
+    /// How many futures and threads wait for permits now.
+    ///
+    /// ```
+    /// assert_eq!(waitline_sem::BoundedSemaphore::new(1).waiters(), 0);
+    /// ```
+    pub fn waiters(&self) -> usize {
+        self.raw.waiters()
+    }
+
+    #[inline]
+    #[track_caller]
+    fn can_be_granted(&self, n: usize, method: &str) -> usize {
+        let bound = self.bound;
+        assert!(n <= bound, "BoundedSemaphore::{method}: {n} permits wanted, but the bound is {bound}");
+        n
+    }
+}
+
+impl Raw for BoundedSemaphore {
+    #[inline(always)]
+    fn raw(&self) -> &RawSemaphore {
+        &self.raw
+    }
+
+    fn note_forgotten(&self, n: usize) {
+        // Ordering: Release pairs with the Acquire in `release`.
+        self.forgotten.fetch_add(n, Ordering::Release);
+    }
+}
+
+impl AnySemaphore for BoundedSemaphore {}
+
+// No panic leaves a half-made change.
+impl UnwindSafe for BoundedSemaphore {}
+impl RefUnwindSafe for BoundedSemaphore {}
+
+/// `BoundedSemaphore { available: 1, waiters: 0, bound: 2 }`. Never blocks: `waiters` is `<busy>` while somebody changes
+/// the queue.
+impl fmt::Debug for BoundedSemaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("BoundedSemaphore");
+        self.raw.debug_fields(&mut out);
+        out.field("bound", &self.bound).finish()
+    }
+}
+
+/// More permits were released to a [`BoundedSemaphore`] than had been forgotten. Nothing was changed.
+///
+/// asyncio's `ValueError("BoundedSemaphore released too many times")`.
+///
+/// ```
+/// let error = waitline_sem::BoundedSemaphore::new(2).release(1).unwrap_err();
+/// assert_eq!(error.to_string(), "BoundedSemaphore::release(1): 0 of 2 permits are forgotten");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseError {
+    permits: usize,
+    forgotten: usize,
+    bound: usize,
+}
+
+impl fmt::Display for ReleaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReleaseError { permits, forgotten, bound } = self;
+        write!(f, "BoundedSemaphore::release({permits}): {forgotten} of {bound} permits are forgotten")
+    }
+}
+
+impl Error for ReleaseError {}
