@@ -18,7 +18,7 @@
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
     lock::Lock,
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, announce, release, withdraw},
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, announce, release},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -341,10 +341,9 @@ struct Waiting<'c, W> {
 impl<W: ToRaw> Waiting<'_, W> {
     /// Gives a notification that will not be used to the next waiter (C3).
     fn pass_on(&self, queue: &mut Locked<'_, LockProtocol>) {
-        // The list may have a new life with another lock by now; then nobody is left who could use the notification.
-        if let Ok(1) = self.condition.waiters.transfer(queue, 1, QUEUE) {
-            announce(queue);
-        }
+        // No need to announce: a cancelled wait leaves `WAITERS` set if it was queued, and releases next if it was granted.
+        // An error means that the list is in its next life, with another lock: nobody is left who could be notified.
+        _ = self.condition.waiters.transfer(queue, 1, QUEUE);
     }
 }
 
@@ -361,9 +360,6 @@ impl<W: ToRaw> Handle for Waiting<'_, W> {
 
     fn cancel_queued(&self, mut queue: Locked<'_, LockProtocol>, (): &mut ()) {
         self.pass_on(&mut queue);
-        if queue.is_empty() {
-            withdraw(&mut queue);
-        }
     }
 
     fn cancel_granted(&self, (): &mut ()) {

@@ -2,7 +2,7 @@
 
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce, withdraw},
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -253,10 +253,8 @@ impl<R: ToRaw> Handle for Via<R> {
         self.0.raw().queue()
     }
 
-    fn cancel_queued(&self, mut queue: Locked<'_, LockProtocol>, (): &mut ()) {
-        if queue.is_empty() {
-            withdraw(&mut queue);
-        }
+    fn cancel_queued(&self, _queue: Locked<'_, LockProtocol>, (): &mut ()) {
+        // L1: if this was the last waiter, `WAITERS` stays until the unlock that finds nobody.
     }
 
     fn cancel_granted(&self, (): &mut ()) {

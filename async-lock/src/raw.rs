@@ -4,10 +4,11 @@
 //! |---|---|---|---|
 //! | `FREE` | free | none | anybody, to `LOCKED` |
 //! | `LOCKED` | held | none | the holder, to `FREE`; under the mutex, to `LOCKED \| WAITERS` |
-//! | `LOCKED \| WAITERS` | held | in the queue | only under the mutex |
+//! | `LOCKED \| WAITERS` | held | in the queue, or cancelled | only under the mutex |
 //! | `WAITERS` alone | impossible | | |
 //!
-//! - **L1** `WAITERS` is set exactly while the queue is not empty (as seen under the mutex).
+//! - **L1** `WAITERS` is set while the queue is not empty (as seen under the mutex). It may outlive the last waiter if that
+//!   is cancelled; the next unlock then finds nobody, and frees the lock.
 //! - **L2** `WAITERS` implies `LOCKED`: a release with waiters hands the lock to the first one and never frees it. So
 //!   no newcomer can barge: it finds `FREE` only when nobody waits.
 //! - **L3** While `WAITERS` is set the byte changes only under the mutex.
@@ -116,7 +117,10 @@ pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
 /// Releases a held lock under the mutex. The waker is to be woken after it.
 pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
     if queue.len() == 1 {
-        withdraw(queue);
+        // The last waiter is about to leave: its own unlock may be a fast one again.
+        // Ordering: Relaxed, and a plain store by L3. The byte says LOCKED before and after; what the next holder must see
+        // comes with the grant.
+        queue.word().store(LOCKED, Ordering::Relaxed);
     }
     match queue.front(QUEUE) {
         // L2: the lock stays LOCKED, and is the waiter's from here on, polled or not.
@@ -128,13 +132,6 @@ pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
             None
         }
     }
-}
-
-/// Clears `WAITERS`, the last waiter being about to leave or gone (L1). With the mutex held.
-pub(crate) fn withdraw(queue: &mut Locked<'_, LockProtocol>) {
-    // Ordering: Relaxed, and a plain store by L3. The byte says LOCKED before and after; what the next holder must see
-    // comes with the grant, or with the Release of the present holder's unlock.
-    queue.word().store(LOCKED, Ordering::Relaxed);
 }
 
 /// A way to a raw lock, which guards and futures hold: a reference or an `Arc`.

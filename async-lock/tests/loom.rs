@@ -332,10 +332,13 @@ fn condition_changes_its_lock() {
         let mut waiting = Box::pin(wait_on(second.clone()));
         // Nothing but the condition itself orders this thread after the other. While that is not through, the wait
         // panics, as it should: the condition still belongs to the first lock.
-        if panic_message(|| poll_once(waiting.as_mut()).is_pending()).is_none() {
-            assert_eq!(condition.waiters(), 1);
-            assert!(condition.notify_one(&second.0.try_lock().expect("the wait released it")));
-            block_on(waiting);
+        match panic_message(|| poll_once(waiting.as_mut()).is_pending()) {
+            Some(message) => assert!(message.starts_with("Condition::wait:"), "{message}"),
+            None => {
+                assert_eq!(condition.waiters(), 1);
+                assert!(condition.notify_one(&second.0.try_lock().expect("the wait released it")));
+                block_on(waiting);
+            }
         }
         canceller.join().unwrap();
     });

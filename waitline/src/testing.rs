@@ -133,7 +133,8 @@ pub fn hooked_waker(hook: impl Fn(WakerCall) + Send + Sync + 'static) -> Waker {
     use std::task::{RawWaker, RawWakerVTable};
 
     type Hook = Box<dyn Fn(WakerCall) + Send + Sync>;
-    const VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_it);
+    // A static, not a const: `will_wake` compares its address.
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_it);
 
     // SAFETY (all four): `data` came from `Arc::into_raw`, and each waker owns one count of it.
     unsafe fn borrow(data: *const ()) -> std::mem::ManuallyDrop<Arc<Hook>> {
@@ -181,7 +182,7 @@ pub fn panicking_waker() -> Waker {
 /// The box is left empty once the future is ready, and `done` is told the output.
 pub fn inline_waker<F>(future: Pin<Box<F>>, done: impl Fn(F::Output) + Send + Sync + 'static) -> Waker
 where
-    F: Future + Send + 'static,
+    F: Future + ?Sized + Send + 'static,
 {
     let task = Mutex::new(Some(future));
     hooked_waker(move |call| {

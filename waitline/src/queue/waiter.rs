@@ -100,6 +100,8 @@ impl<H: Handle> Waiter<H> {
     /// If the waiter is in one already: a bug of the primitive.
     #[inline]
     pub fn entry(self: Pin<&mut Self>, waker: &Waker) -> Entry<'_, H> {
+        // I7: cloned before the mutex is taken. And before the wait begins: a clone that panics leaves it as it was.
+        let waker = waker.clone();
         // SAFETY: a new wait is not pinned yet, so its parts may be moved into the seat; the seat is not moved from here
         // on. Nothing between the read and the write can unwind, so nothing is dropped twice.
         let phase = unsafe {
@@ -175,12 +177,10 @@ impl<H: Handle> Seat<H> {
     }
 
     #[inline]
-    fn entry(self: Pin<&Self>, waker: &Waker) -> Entry<'_, H> {
+    fn entry(self: Pin<&Self>, waker: Waker) -> Entry<'_, H> {
         assert!(self.is_idle(), "Waiter::entry: the waiter is in a list already");
-        // I7: cloned before the mutex is taken.
-        let waker = Some(waker.clone());
         let seat = self.get_ref();
-        Entry { locked: seat.handle.queue().lock(), seat, waker }
+        Entry { locked: seat.handle.queue().lock(), seat, waker: Some(waker) }
     }
 
     #[inline]
