@@ -122,6 +122,23 @@ impl<D> List<D> {
         }
     }
 
+    /// Runs `f` on the data of each node, longest waiting first.
+    ///
+    /// # Safety
+    ///
+    /// The list's mutex is held.
+    pub(super) unsafe fn for_each(&mut self, mut f: impl FnMut(&mut D)) {
+        let mut node = self.head;
+        while !node.is_null() {
+            // SAFETY: linked, hence alive (I4), and ours under the mutex (I1); `f` cannot reach the lists from there.
+            let next = unsafe {
+                (*node).body.with_mut(|body| f(&mut (*body).data));
+                Node::links(node).1
+            };
+            node = if next == self.head { ptr::null() } else { next };
+        }
+    }
+
     /// Takes `node` out of whichever of `lists` it is in.
     ///
     /// # Safety

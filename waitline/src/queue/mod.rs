@@ -200,6 +200,12 @@ impl<'a, P: Protocol> Locked<'a, P> {
         });
     }
 
+    /// Runs `f` on the data of each waiter of list number `list`, longest waiting first: in linear time, under the mutex.
+    pub fn for_each(&mut self, list: usize, f: impl FnMut(&mut P::Data)) {
+        // SAFETY: I1.
+        self.with_lists(|lists, _| unsafe { lists.all()[list].for_each(f) });
+    }
+
     #[inline(always)]
     fn with_lists<R>(&mut self, f: impl FnOnce(&mut P::Lists, &mut u32) -> R) -> R {
         let queue = self.queue;
