@@ -1,0 +1,6 @@
+//! Behaviour of the event and the barrier, by hand-polling and on threads. The models are in `tests/loom.rs`.
+#![cfg(not(all(loom, feature = "loom")))]
+
+mod event;
+mod event_hazards;
+mod traits;
