@@ -1,0 +1,170 @@
+//! What the queue's methods say when they cannot do what was asked. Whoever brought an item gets it back.
+
+use std::{error::Error, fmt};
+
+/// A put failed because the queue is closed. Holds the item.
+///
+/// ```
+/// use waitline_queue::{PutError, Queue};
+/// # futures_lite::future::block_on(async {
+/// let queue = Queue::bounded(1);
+/// queue.close();
+/// assert_eq!(queue.put("item").await, Err(PutError("item")));
+/// # });
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PutError<T>(pub T);
+
+impl<T> PutError<T> {
+    /// The item that was not put.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+/// Shows no item, so that it needs no `T: Debug`.
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PutError(..)")
+    }
+}
+
+impl<T> fmt::Display for PutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("put into a closed queue")
+    }
+}
+
+impl<T> Error for PutError<T> {}
+
+/// Why an item could not be put at once. Holds the item.
+///
+/// ```
+/// use waitline_queue::{Queue, TryPutError};
+/// let queue = Queue::bounded(1);
+/// queue.try_put("first").unwrap();
+/// assert_eq!(queue.try_put("second"), Err(TryPutError::Full("second")));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TryPutError<T> {
+    /// There is no room, or what there is belongs to those who wait for it.
+    Full(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+impl<T> TryPutError<T> {
+    /// The item that was not put.
+    pub fn into_inner(self) -> T {
+        match self {
+            TryPutError::Full(item) | TryPutError::Closed(item) => item,
+        }
+    }
+
+    /// Whether waiting would help.
+    pub fn is_full(&self) -> bool {
+        matches!(self, TryPutError::Full(_))
+    }
+
+    /// Whether the queue takes nothing any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, TryPutError::Closed(_))
+    }
+}
+
+/// Shows no item, so that it needs no `T: Debug`.
+impl<T> fmt::Debug for TryPutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryPutError::Full(_) => "Full(..)",
+            TryPutError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TryPutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryPutError::Full(_) => "put into a full queue",
+            TryPutError::Closed(_) => "put into a closed queue",
+        })
+    }
+}
+
+impl<T> Error for TryPutError<T> {}
+
+/// A get failed because the queue is closed, empty, and will stay so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetError;
+
+impl fmt::Display for GetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("get from a closed and empty queue")
+    }
+}
+
+impl Error for GetError {}
+
+/// Why there is no item to be had at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryGetError {
+    /// The queue is empty now.
+    Empty,
+    /// The queue is closed, empty, and will stay so.
+    Closed,
+}
+
+impl fmt::Display for TryGetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryGetError::Empty => "get from an empty queue",
+            TryGetError::Closed => "get from a closed and empty queue",
+        })
+    }
+}
+
+impl Error for TryGetError {}
+
+/// A slot was not to be had because the queue is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("reserve in a closed queue")
+    }
+}
+
+impl Error for Closed {}
+
+/// Why a slot was not to be had at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TryReserveError {
+    /// There is no room, or what there is belongs to those who wait for it.
+    Full,
+    /// The queue is closed.
+    Closed,
+}
+
+impl fmt::Display for TryReserveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryReserveError::Full => "reserve in a full queue",
+            TryReserveError::Closed => "reserve in a closed queue",
+        })
+    }
+}
+
+impl Error for TryReserveError {}
+
+/// `task_done` was called more often than there were items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskDoneError;
+
+impl fmt::Display for TaskDoneError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("task_done was called while no item was unfinished")
+    }
+}
+
+impl Error for TaskDoneError {}

@@ -1,0 +1,215 @@
+//! The getters' side: [`Get`], [`GetMany`] and the stream [`Items`].
+
+use crate::{
+    error::{GetError, TryGetError},
+    raw::{Cargo, GETTERS, QueueProtocol, RawQueue},
+    store::{Fifo, Store},
+};
+use futures_lite::Stream;
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use waitline::{Handle, Locked, WaitQueue, Waiter, sync::block_on};
+
+impl<T, S: Store<T>> RawQueue<T, S> {
+    #[inline]
+    pub(crate) fn get(&self) -> Get<'_, T, S> {
+        Get { waiter: Waiter::new(Getter(self), Cargo::EMPTY) }
+    }
+
+    #[inline]
+    pub(crate) fn try_get(&self) -> Result<T, TryGetError> {
+        self.turn().get()
+    }
+
+    pub(crate) fn get_blocking(&self) -> Result<T, GetError> {
+        match self.try_get() {
+            Ok(item) => Ok(item),
+            Err(TryGetError::Empty) => block_on(self.get()),
+            Err(TryGetError::Closed) => Err(GetError),
+        }
+    }
+
+    pub(crate) fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T, S> {
+        GetMany { first: self.get(), out, limit }
+    }
+
+    pub(crate) fn items(&self) -> Items<'_, T, S> {
+        Items { raw: self, get: None }
+    }
+
+    /// Takes up to `limit` items that are there now.
+    fn take_many(&self, out: &mut Vec<T>, limit: usize) {
+        let mut turn = self.turn();
+        for _ in 0..limit {
+            match turn.get() {
+                Ok(item) => out.push(item),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// The handle of a get: what it is granted is an item, or the news that there will be none.
+struct Getter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+
+impl<T, S: Store<T>> Handle for Getter<'_, T, S> {
+    type Protocol = QueueProtocol<T, S>;
+
+    #[inline(always)]
+    fn queue(&self) -> &WaitQueue<Self::Protocol> {
+        self.0.queue()
+    }
+
+    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, _: &mut Cargo<T>) {
+        // Each getter waits for one item, so this one held nobody back who could go on without it.
+        drop(queue);
+    }
+
+    fn cancel_granted(&self, cargo: &mut Cargo<T>) {
+        if cargo.item.is_some() {
+            self.0.turn().give_back(cargo);
+        }
+    }
+}
+
+pin_project! {
+    /// The future of `get`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A `Get` that is dropped before it is ready has not taken: an item that it was handed goes to the next one that
+    /// waits, or back to its place in the queue.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Get<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        #[pin]
+        waiter: Waiter<Getter<'a, T, S>>,
+    }
+}
+
+impl<T, S: Store<T>> Future for Get<'_, T, S> {
+    type Output = Result<T, GetError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        if waiter.has_begun() {
+            ready!(waiter.as_mut().poll_grant(cx));
+            return Poll::Ready(waiter.data().item.take().ok_or(GetError));
+        }
+        let outcome = waiter.handle().0.turn().get();
+        match outcome {
+            Ok(item) => Poll::Ready(Ok(item)),
+            Err(TryGetError::Empty) => begin_get(waiter, cx),
+            Err(TryGetError::Closed) => Poll::Ready(Err(GetError)),
+        }
+    }
+}
+
+#[cold]
+fn begin_get<T, S: Store<T>>(
+    waiter: Pin<&mut Waiter<Getter<'_, T, S>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, GetError>> {
+    let raw = waiter.handle().0;
+    let mut turn = raw.turn_of(waiter.entry(cx.waker()));
+    match turn.get() {
+        Ok(item) => Poll::Ready(Ok(item)),
+        Err(TryGetError::Empty) => {
+            turn.wait_in(GETTERS);
+            Poll::Pending
+        }
+        Err(TryGetError::Closed) => Poll::Ready(Err(GetError)),
+    }
+}
+
+pin_project! {
+    /// The future of `get_many`.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Get`]: dropped before it is ready it has taken nothing, and the vector is as it was.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct GetMany<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        #[pin]
+        first: Get<'a, T, S>,
+        out: &'a mut Vec<T>,
+        limit: usize,
+    }
+}
+
+impl<T, S: Store<T>> Future for GetMany<'_, T, S> {
+    type Output = usize;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
+        let this = self.project();
+        let Some(others) = this.limit.checked_sub(1) else { return Poll::Ready(0) };
+        let raw = this.first.waiter.handle().0;
+        let Ok(first) = ready!(this.first.poll(cx)) else { return Poll::Ready(0) };
+        let before = this.out.len();
+        this.out.push(first);
+        raw.take_many(this.out, others);
+        Poll::Ready(this.out.len() - before)
+    }
+}
+
+pin_project! {
+    /// The stream of `items`: gets one item after the other, and ends when the queue is closed and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it, or a `next()` on it, loses nothing: an item that it was handed goes back, or stays for the next
+    /// `next()`.
+    #[must_use = "streams do nothing unless polled"]
+    pub struct Items<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        raw: &'a RawQueue<T, S>,
+        #[pin]
+        get: Option<Get<'a, T, S>>,
+    }
+}
+
+impl<T, S: Store<T>> Stream for Items<'_, T, S> {
+    type Item = T;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut this = self.project();
+        if this.get.is_none() {
+            this.get.set(Some(this.raw.get()));
+        }
+        let Some(get) = this.get.as_mut().as_pin_mut() else { unreachable!("it has just been set") };
+        let item = ready!(get.poll(cx));
+        this.get.set(None);
+        Poll::Ready(item.ok())
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Get<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Get").field(&self.waiter).finish()
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for GetMany<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GetMany").field("first", &self.first).field("limit", &self.limit).finish_non_exhaustive()
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Items<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Items").field("get", &self.get).finish_non_exhaustive()
+    }
+}

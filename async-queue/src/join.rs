@@ -1,0 +1,85 @@
+//! Waiting until every item is done: [`Join`].
+
+use crate::{
+    error::TaskDoneError,
+    raw::{Cargo, JOINERS, QueueProtocol, RawQueue},
+    store::{Fifo, Store},
+};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use waitline::{Handle, Locked, WaitQueue, Waiter};
+
+impl<T, S: Store<T>> RawQueue<T, S> {
+    pub(crate) fn task_done(&self) -> Result<(), TaskDoneError> {
+        if self.turn().finish() { Ok(()) } else { Err(TaskDoneError) }
+    }
+
+    pub(crate) fn join(&self) -> Join<'_, T, S> {
+        Join { waiter: Waiter::new(Joiner(self), Cargo::EMPTY) }
+    }
+}
+
+/// The handle of a join: what it is granted is the news, which nobody else needs.
+struct Joiner<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+
+impl<T, S: Store<T>> Handle for Joiner<'_, T, S> {
+    type Protocol = QueueProtocol<T, S>;
+
+    fn queue(&self) -> &WaitQueue<Self::Protocol> {
+        self.0.queue()
+    }
+
+    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, _: &mut Cargo<T>) {
+        drop(queue);
+    }
+
+    fn cancel_granted(&self, _: &mut Cargo<T>) {}
+}
+
+pin_project! {
+    /// The future of `join`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it loses nothing.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Join<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        #[pin]
+        waiter: Waiter<Joiner<'a, T, S>>,
+    }
+}
+
+impl<T, S: Store<T>> Future for Join<'_, T, S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let waiter = self.project().waiter;
+        if waiter.has_begun() {
+            return waiter.poll_grant(cx);
+        }
+        let raw = waiter.handle().0;
+        if raw.unfinished() == 0 {
+            return Poll::Ready(());
+        }
+        let turn = raw.turn_of(waiter.entry(cx.waker()));
+        if turn.unfinished() == 0 {
+            return Poll::Ready(());
+        }
+        turn.wait_in(JOINERS);
+        Poll::Pending
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Join<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Join").field(&self.waiter).finish()
+    }
+}

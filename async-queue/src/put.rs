@@ -1,0 +1,277 @@
+//! The putters' side: [`Put`], [`Reserve`] and the [`Slot`] that it waits for.
+
+use crate::{
+    error::{Closed, PutError, TryPutError, TryReserveError},
+    raw::{Cargo, PUTTERS, QueueProtocol, RawQueue, Refusal},
+    store::{Fifo, Store},
+};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use waitline::{Handle, Locked, WaitQueue, Waiter, sync::block_on};
+
+impl<T, S: Store<T>> RawQueue<T, S> {
+    #[inline]
+    pub(crate) fn put(&self, item: T) -> Put<'_, T, S> {
+        Put { waiter: Waiter::new(Putter(self), Cargo::new(item)) }
+    }
+
+    #[inline]
+    pub(crate) fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        // Outlives the turn: no item is dropped under the mutex (Q5).
+        let mut item = Some(item);
+        let refusal = match self.turn().put(&mut item) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusal,
+        };
+        Err(refused(refusal, item))
+    }
+
+    pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
+        match self.try_put(item) {
+            Ok(()) => Ok(()),
+            Err(TryPutError::Full(item)) => block_on(self.put(item)),
+            Err(TryPutError::Closed(item)) => Err(PutError(item)),
+        }
+    }
+
+    pub(crate) fn reserve(&self) -> Reserve<'_, T, S> {
+        Reserve { waiter: Waiter::new(Putter(self), Cargo::EMPTY) }
+    }
+
+    pub(crate) fn try_reserve(&self) -> Result<Slot<'_, T, S>, TryReserveError> {
+        match self.turn().reserve() {
+            Ok(()) => Ok(Slot { raw: self }),
+            Err(Refusal::Full) => Err(TryReserveError::Full),
+            Err(Refusal::Closed) => Err(TryReserveError::Closed),
+        }
+    }
+}
+
+#[cold]
+fn refused<T>(refusal: Refusal, item: Option<T>) -> TryPutError<T> {
+    let item = kept(item);
+    match refusal {
+        Refusal::Full => TryPutError::Full(item),
+        Refusal::Closed => TryPutError::Closed(item),
+    }
+}
+
+/// The item of a put that failed.
+fn kept<T>(item: Option<T>) -> T {
+    item.expect("a put was polled after it was ready")
+}
+
+/// The handle of a put or a reserve: what it is granted is a slot.
+struct Putter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+
+impl<T, S: Store<T>> Handle for Putter<'_, T, S> {
+    type Protocol = QueueProtocol<T, S>;
+
+    #[inline(always)]
+    fn queue(&self) -> &WaitQueue<Self::Protocol> {
+        self.0.queue()
+    }
+
+    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, _: &mut Cargo<T>) {
+        // Each putter waits for one slot, so this one held nobody back who could go on without it.
+        drop(queue);
+    }
+
+    fn cancel_granted(&self, _: &mut Cargo<T>) {
+        self.0.turn().redeem_grant();
+    }
+}
+
+pin_project! {
+    /// The future of `put`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A `Put` that is dropped before it is ready has not put: its item is dropped with it, and a slot that it was
+    /// granted goes to the next one that waits.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Put<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        #[pin]
+        waiter: Waiter<Putter<'a, T, S>>,
+    }
+}
+
+impl<T, S: Store<T>> Future for Put<'_, T, S> {
+    type Output = Result<(), PutError<T>>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        if waiter.has_begun() {
+            return poll_granted_put(waiter, cx);
+        }
+        let raw = waiter.handle().0;
+        let item = &mut waiter.as_mut().data().item;
+        let outcome = raw.turn().put(item);
+        match outcome {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(Refusal::Full) => begin_put(waiter, cx),
+            Err(Refusal::Closed) => Poll::Ready(Err(PutError(kept(item.take())))),
+        }
+    }
+}
+
+#[cold]
+fn begin_put<T, S: Store<T>>(
+    waiter: Pin<&mut Waiter<Putter<'_, T, S>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), PutError<T>>> {
+    let raw = waiter.handle().0;
+    // Outlives the turn (Q5).
+    let mut item = None;
+    let mut turn = raw.turn_of(waiter.entry(cx.waker()));
+    mem::swap(&mut item, &mut turn.cargo().item);
+    match turn.put(&mut item) {
+        Ok(()) => Poll::Ready(Ok(())),
+        Err(Refusal::Full) => {
+            turn.cargo().item = item;
+            turn.wait_in(PUTTERS);
+            Poll::Pending
+        }
+        Err(Refusal::Closed) => Poll::Ready(Err(PutError(kept(item)))),
+    }
+}
+
+fn poll_granted_put<T, S: Store<T>>(
+    mut waiter: Pin<&mut Waiter<Putter<'_, T, S>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<(), PutError<T>>> {
+    ready!(waiter.as_mut().poll_grant(cx));
+    let raw = waiter.handle().0;
+    let item = &mut waiter.data().item;
+    let valid = raw.turn().put_granted(item);
+    Poll::Ready(if valid { Ok(()) } else { Err(PutError(kept(item.take()))) })
+}
+
+pin_project! {
+    /// The future of `reserve`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A `Reserve` that is dropped before it is ready loses its place among those who wait, and nothing else; a slot that
+    /// it was granted goes to the next one.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Reserve<'a, T, S = Fifo<T>>
+    where
+        S: Store<T>,
+    {
+        #[pin]
+        waiter: Waiter<Putter<'a, T, S>>,
+    }
+}
+
+impl<'a, T, S: Store<T>> Future for Reserve<'a, T, S> {
+    type Output = Result<Slot<'a, T, S>, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        let raw = waiter.handle().0;
+        let granted = if waiter.has_begun() {
+            ready!(waiter.poll_grant(cx));
+            raw.turn().hold_granted()
+        } else {
+            let outcome = raw.turn().reserve();
+            match outcome {
+                Ok(()) => true,
+                Err(Refusal::Closed) => false,
+                Err(Refusal::Full) => {
+                    let mut turn = raw.turn_of(waiter.as_mut().entry(cx.waker()));
+                    match turn.reserve() {
+                        Ok(()) => true,
+                        Err(Refusal::Closed) => false,
+                        Err(Refusal::Full) => {
+                            turn.wait_in(PUTTERS);
+                            return Poll::Pending;
+                        }
+                    }
+                }
+            }
+        };
+        Poll::Ready(if granted { Ok(Slot { raw }) } else { Err(Closed) })
+    }
+}
+
+/// The right to put one item, for which there is room already. Dropping it gives the room to the next one that waits.
+///
+/// A slot outlives `close`: it is a promise of an item, and those who get wait for it. It does not outlive `close_now`.
+///
+/// ```
+/// use waitline_queue::Queue;
+/// let queue = Queue::bounded(1);
+/// let slot = queue.try_reserve().unwrap();
+/// assert!(queue.is_full() && queue.is_empty());
+/// queue.close();
+/// slot.put("promised").unwrap();
+/// assert_eq!(queue.try_get(), Ok("promised"));
+/// ```
+#[must_use = "a slot that is not kept is given back at once"]
+#[clippy::has_significant_drop]
+pub struct Slot<'a, T, S = Fifo<T>>
+where
+    S: Store<T>,
+{
+    raw: &'a RawQueue<T, S>,
+}
+
+impl<T, S: Store<T>> Slot<'_, T, S> {
+    /// Puts `item`. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Only after `close_now`; the error holds the item.
+    ///
+    /// ```
+    /// use waitline_queue::{PutError, Queue};
+    /// let queue = Queue::bounded(1);
+    /// let slot = queue.try_reserve().unwrap();
+    /// assert!(queue.close_now().is_empty());
+    /// assert_eq!(slot.put("late"), Err(PutError("late")));
+    /// ```
+    pub fn put(self, item: T) -> Result<(), PutError<T>> {
+        let raw = self.raw;
+        // The put gives the slot up itself.
+        mem::forget(self);
+        // Outlives the turn (Q5).
+        let mut item = Some(item);
+        let valid = raw.turn().put_into_slot(&mut item);
+        if valid { Ok(()) } else { Err(PutError(kept(item))) }
+    }
+}
+
+impl<T, S: Store<T>> Drop for Slot<'_, T, S> {
+    fn drop(&mut self) {
+        self.raw.turn().redeem_slot();
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Put<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Put").field(&self.waiter).finish()
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Reserve<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reserve").field(&self.waiter).finish()
+    }
+}
+
+impl<T, S: Store<T>> fmt::Debug for Slot<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
