@@ -1,5 +1,7 @@
 //! Several futures inside one: each has a waker of its own, so that only those are polled that have something to do.
 
+use parking_lot::Mutex;
+use slab::Slab;
 use std::{
     collections::VecDeque,
     fmt,
@@ -13,18 +15,17 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use parking_lot::Mutex;
-
 /// Futures that run concurrently within one task.
 ///
-/// Invariant C1: a child is in `ready` exactly once while its `queued` is set, and `queued` is cleared just before it is
-/// polled. So a wake is never lost, and no child is listed twice.
+/// Invariants:
+///
+/// - C1: a child is in `ready` while its `queued` is set, and `queued` is cleared just before the poll that takes it from
+///   there. So no wake is lost, and a child is listed once. A waker that outlives its child may list the next child at the
+///   same place a second time, which costs a poll and nothing else.
+/// - C2: wakers are cloned, woken and dropped outside of the mutex.
 pub(crate) struct Children<F> {
-    /// None where a child is done. Boxed one by one: children are pinned, and there may be any number.
-    futures: Vec<Option<Pin<Box<F>>>>,
-    wakers: Vec<Arc<Child>>,
+    children: Slab<(Pin<Box<F>>, Arc<Child>)>,
     shared: Arc<Mutex<Shared>>,
-    left: usize,
 }
 
 struct Shared {
@@ -62,48 +63,57 @@ impl Wake for Child {
 }
 
 impl<F: Future> Children<F> {
-    pub(crate) fn new(futures: impl IntoIterator<Item = F>) -> Self {
-        let futures: Vec<_> = futures.into_iter().map(|future| Some(Box::pin(future))).collect();
-        let left = futures.len();
-        let shared = Arc::new(Mutex::new(Shared { ready: (0..left).collect(), parent: None }));
-        let wakers = (0..left)
-            .map(|index| Arc::new(Child { index, queued: AtomicBool::new(true), shared: shared.clone() }))
-            .collect();
-        Self { futures, wakers, shared, left }
+    pub(crate) fn new() -> Self {
+        let shared = Shared { ready: VecDeque::new(), parent: None };
+        Self { children: Slab::new(), shared: Arc::new(Mutex::new(shared)) }
     }
 
-    /// How many children there were in the beginning.
+    /// Adds a child, to be polled by the next [`poll_next`](Self::poll_next). In a group that never had another child finish, the
+    /// indices count from 0.
+    pub(crate) fn push(&mut self, future: F) {
+        let entry = self.children.vacant_entry();
+        let index = entry.key();
+        let child = Child { index, queued: AtomicBool::new(true), shared: self.shared.clone() };
+        entry.insert((Box::pin(future), Arc::new(child)));
+        self.shared.lock().ready.push_back(index);
+    }
+
+    /// How many children are not done.
     pub(crate) fn len(&self) -> usize {
-        self.futures.len()
+        self.children.len()
+    }
+
+    /// The children that are not done, by index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &F> {
+        self.children.iter().map(|(_, (future, _))| &**future)
+    }
+
+    /// Takes out the children that are not done, by index.
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Pin<Box<F>>> {
+        self.children.drain().map(|(future, _)| future)
     }
 
     /// The next child to finish, with its output; None when all have.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(usize, F::Output)>> {
-        if self.left == 0 {
+        if self.children.is_empty() {
             return Poll::Ready(None);
         }
         let mut parent = Some(cx.waker().clone());
-        let mut turns = {
+        let turns = {
             let mut shared = self.shared.lock();
             mem::swap(&mut shared.parent, &mut parent);
             shared.ready.len()
         };
         drop(parent);
-        loop {
-            if turns == 0 {
-                break;
-            }
-            turns -= 1;
+        for _ in 0..turns {
             let Some(index) = self.shared.lock().ready.pop_front() else { break };
-            let child = &self.wakers[index];
+            // A child that is done may still be woken.
+            let Some((future, child)) = self.children.get_mut(index) else { continue };
             // Ordering: see `wake_by_ref`.
             child.queued.swap(false, Ordering::AcqRel);
-            // A child that is done may still be woken.
-            let Some(future) = &mut self.futures[index] else { continue };
             let waker = Waker::from(child.clone());
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                self.left -= 1;
-                self.futures[index] = None;
+                drop(self.children.remove(index));
                 return Poll::Ready(Some((index, output)));
             }
         }
@@ -112,8 +122,10 @@ impl<F: Future> Children<F> {
     }
 }
 
+impl<F> Unpin for Children<F> {}
+
 impl<F> fmt::Debug for Children<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Children").field("left", &self.left).field("of", &self.futures.len()).finish()
+        f.debug_struct("Children").field("left", &self.children.len()).finish()
     }
 }

@@ -1,11 +1,16 @@
 //! Waiting for several futures.
 
-use crate::children::Children;
+use crate::{
+    children::Children,
+    task::{JoinError, JoinHandle, TaskId},
+};
+use futures_lite::Stream;
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// Runs all futures concurrently within this task, and returns their outputs in the order of the futures.
@@ -36,9 +41,18 @@ pub fn gather<I>(futures: I) -> Gather<I::Item>
 where
     I: IntoIterator<Item: Future>,
 {
-    let children = Children::new(futures);
+    let children = collect(futures);
     let outputs = (0..children.len()).map(|_| None).collect();
     Gather { children, outputs }
+}
+
+fn collect<I>(futures: I) -> Children<I::Item>
+where
+    I: IntoIterator<Item: Future>,
+{
+    let mut children = Children::new();
+    futures.into_iter().for_each(|future| children.push(future));
+    children
 }
 
 /// The future of [`gather`].
@@ -56,18 +70,226 @@ impl<F: Future> Future for Gather<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        loop {
-            match this.children.poll_next(cx) {
-                Poll::Ready(Some((index, output))) => this.outputs[index] = Some(output),
-                Poll::Ready(None) => return Poll::Ready(this.outputs.drain(..).flatten().collect()),
-                Poll::Pending => return Poll::Pending,
-            }
+        while let Some((index, output)) = ready!(this.children.poll_next(cx)) {
+            this.outputs[index] = Some(output);
         }
+        Poll::Ready(this.outputs.drain(..).flatten().collect())
     }
 }
 
 impl<F: Future> fmt::Debug for Gather<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Gather").field(&self.children).finish()
+    }
+}
+
+/// [`gather`] for futures that can fail: ends with the first error, and drops the futures that are not done.
+///
+/// As asyncio's `gather` without `return_exceptions`, which however leaves the others running.
+///
+/// # Errors
+///
+/// The first error in time.
+///
+/// # Cancel safety
+///
+/// Dropping it drops all the futures.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, try_gather};
+///
+/// let numbers = run(try_gather(["1", "2", "3"].map(|text| async move { text.parse::<i32>() })));
+/// assert_eq!(numbers, Ok(vec![1, 2, 3]));
+/// let failed = run(try_gather(["1", "two", "3"].map(|text| async move { text.parse::<i32>() })));
+/// assert!(failed.is_err());
+/// ```
+pub fn try_gather<I, T, E>(futures: I) -> TryGather<I::Item, T>
+where
+    I: IntoIterator<Item: Future<Output = Result<T, E>>>,
+{
+    let children = collect(futures);
+    let outputs = (0..children.len()).map(|_| None).collect();
+    TryGather { children, outputs }
+}
+
+/// The future of [`try_gather`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct TryGather<F, T> {
+    children: Children<F>,
+    outputs: Vec<Option<T>>,
+}
+
+impl<F, T> Unpin for TryGather<F, T> {}
+
+impl<F, T, E> Future for TryGather<F, T>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    type Output = Result<Vec<T>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        while let Some((index, output)) = ready!(this.children.poll_next(cx)) {
+            match output {
+                Ok(output) => this.outputs[index] = Some(output),
+                Err(error) => {
+                    this.children = Children::new();
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        Poll::Ready(Ok(this.outputs.drain(..).flatten().collect()))
+    }
+}
+
+impl<F, T> fmt::Debug for TryGather<F, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TryGather").field(&self.children).finish()
+    }
+}
+
+/// Runs all futures concurrently within this task, and gives their outputs as they come.
+///
+/// As asyncio's `as_completed`.
+///
+/// # Cancel safety
+///
+/// Dropping the stream drops the futures that are not done. Dropping the wait for its next item loses nothing.
+///
+/// # Examples
+///
+/// ```
+/// use futures_lite::StreamExt;
+/// use std::time::Duration;
+/// use waitline_executor::{as_completed, run, sleep};
+///
+/// let order = run(as_completed([30_u64, 1, 15].map(|delay| async move {
+///     sleep(Duration::from_millis(delay)).await;
+///     delay
+/// }))
+/// .collect::<Vec<_>>());
+/// assert_eq!(order, [1, 15, 30]);
+/// ```
+pub fn as_completed<I>(futures: I) -> AsCompleted<I::Item>
+where
+    I: IntoIterator<Item: Future>,
+{
+    AsCompleted { children: collect(futures) }
+}
+
+/// The stream of [`as_completed`].
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct AsCompleted<F> {
+    children: Children<F>,
+}
+
+impl<F: Future> Stream for AsCompleted<F> {
+    type Item = F::Output;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        self.children.poll_next(cx).map(|done| done.map(|(_, output)| output))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.children.len(), Some(self.children.len()))
+    }
+}
+
+/// What [`wait`] waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReturnWhen {
+    /// At least one task is done. asyncio's `FIRST_COMPLETED`.
+    FirstCompleted,
+    /// A task panicked or was cancelled, or all are done. asyncio's `FIRST_EXCEPTION`.
+    FirstError,
+    /// All tasks are done. asyncio's `ALL_COMPLETED`.
+    AllCompleted,
+}
+
+/// Waits for tasks, until `return_when` says that it is enough. Returns the outcomes that are there, in the order in which they
+/// came, and the handles of the other tasks, in the order in which they were given.
+///
+/// No task is cancelled. Without any handles it returns at once. As asyncio's `wait`; give it a time limit with
+/// [`timeout`](crate::timeout).
+///
+/// # Cancel safety
+///
+/// Dropping it drops the handles, which detaches the tasks. Outcomes that are there already are lost.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{ReturnWhen, run, spawn, wait};
+///
+/// run(async {
+///     let (fast, never) = (spawn(async { 1 }), spawn(std::future::pending()));
+///     let (fast_id, never_id) = (fast.id(), never.id());
+///     let (done, pending) = wait([never, fast], ReturnWhen::FirstCompleted).await;
+///     assert_eq!((done[0].0, done[0].1.as_ref().unwrap()), (fast_id, &1));
+///     assert_eq!(pending[0].id(), never_id);
+/// });
+/// ```
+pub fn wait<T>(handles: impl IntoIterator<Item = JoinHandle<T>>, return_when: ReturnWhen) -> Wait<T> {
+    let children = collect(handles.into_iter().map(|handle| WithId { handle: Some(handle) }));
+    Wait { children, done: Vec::new(), return_when }
+}
+
+/// A handle that comes out with its id when it is done.
+struct WithId<T> {
+    /// None once it is done.
+    handle: Option<JoinHandle<T>>,
+}
+
+impl<T> Future for WithId<T> {
+    type Output = (TaskId, Result<T, JoinError>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let handle = self.handle.as_mut().expect("it is not polled after it was ready");
+        let outcome = ready!(Pin::new(&mut *handle).poll(cx));
+        let id = handle.id();
+        self.handle = None;
+        Poll::Ready((id, outcome))
+    }
+}
+
+/// The future of [`wait`].
+#[must_use = "a future does nothing unless it is awaited"]
+pub struct Wait<T> {
+    children: Children<WithId<T>>,
+    done: Vec<(TaskId, Result<T, JoinError>)>,
+    return_when: ReturnWhen,
+}
+
+impl<T> Unpin for Wait<T> {}
+
+impl<T> Future for Wait<T> {
+    type Output = (Vec<(TaskId, Result<T, JoinError>)>, Vec<JoinHandle<T>>);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        // Everything that is there by now, as asyncio does.
+        while let Poll::Ready(Some((_, done))) = this.children.poll_next(cx) {
+            this.done.push(done);
+        }
+        let is_enough = this.children.len() == 0
+            || match this.return_when {
+                ReturnWhen::FirstCompleted => !this.done.is_empty(),
+                ReturnWhen::FirstError => this.done.iter().any(|(_, outcome)| outcome.is_err()),
+                ReturnWhen::AllCompleted => false,
+            };
+        if !is_enough {
+            return Poll::Pending;
+        }
+        let pending = this.children.drain().filter_map(|mut child| child.handle.take()).collect();
+        Poll::Ready((mem::take(&mut this.done), pending))
+    }
+}
+
+impl<T> fmt::Debug for Wait<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("pending", &self.children.len()).field("done", &self.done.len()).finish()
     }
 }

@@ -38,7 +38,8 @@
 //! | `Task.cancel`, `done`, `get_name` | [`JoinHandle::cancel`], [`is_finished`](JoinHandle::is_finished), [`name`](JoinHandle::name) |
 //! | `sleep`, `sleep(0)` | [`sleep`], [`yield_now`] |
 //! | `wait_for`, `timeout`, `timeout_at` | [`timeout`], [`timeout_at`] |
-//! | `gather` | [`gather`] |
+//! | `gather`, `as_completed`, `wait` | [`gather`], [`try_gather`], [`as_completed`], [`wait`] |
+//! | `TaskGroup` | [`TaskGroup`] |
 //! | `to_thread`, `run_in_executor` | [`run_blocking`], [`ThreadPool::run`] |
 //!
 //! # How it is verified
@@ -53,17 +54,21 @@ mod children;
 mod context;
 mod group;
 mod injector;
+mod interval;
 mod local;
 mod parker;
 #[allow(unsafe_code)]
 mod task;
+mod task_group;
 mod time;
 mod timer;
 mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
-pub use group::{Gather, gather};
+pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};
+pub use interval::{Interval, Tick, interval};
 pub use local::run;
 pub use task::{JoinError, JoinHandle, TaskId, spawn, spawn_local, spawn_named};
+pub use task_group::{JoinAll, JoinNext, TaskGroup};
 pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};

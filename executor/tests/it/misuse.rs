@@ -1,6 +1,6 @@
 use std::{future::pending, pin::pin, time::Duration};
 use waitline::testing::{panic_message, poll_once};
-use waitline_executor::{ThreadPool, run, sleep, spawn, spawn_local, spawn_named, timeout};
+use waitline_executor::{ThreadPool, interval, run, sleep, spawn, spawn_local, spawn_named, timeout};
 
 fn assert_names_remedy(message: Option<String>, caller: &str) {
     let message = message.unwrap_or_else(|| panic!("`{caller}` did not panic"));
@@ -38,4 +38,9 @@ fn a_nested_run_says_so_and_leaves_the_outer_one_intact() {
 #[test]
 fn a_pool_without_threads_is_refused() {
     assert!(panic_message(|| ThreadPool::new(0)).unwrap().contains("`ThreadPool::new(0)`"));
+}
+
+#[test]
+fn an_interval_of_zero_is_refused() {
+    assert!(panic_message(|| interval(Duration::ZERO)).unwrap().contains("period of zero"));
 }

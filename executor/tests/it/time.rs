@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use waitline::testing::CountingWaker;
-use waitline_executor::{gather, now, run, sleep, sleep_until, spawn_local, timeout, timeout_at, yield_now};
+use waitline_executor::{gather, interval, now, run, sleep, sleep_until, spawn_local, timeout, timeout_at, yield_now};
 
 const CENTURIES: Duration = Duration::from_secs(300 * 365 * 86_400);
 
@@ -173,4 +173,46 @@ fn ten_thousand_sleeps_end() {
         ended
     });
     assert_eq!(ended, 10_000);
+}
+
+#[test]
+fn an_interval_ticks_at_once_and_then_at_its_beat() {
+    run(async {
+        let period = Duration::from_millis(3);
+        let mut interval = interval(period);
+        let first = interval.tick().await;
+        assert!(now() >= first);
+        // A dropped tick is not lost.
+        assert!(timeout(Duration::ZERO, interval.tick()).await.is_err());
+        for turn in 1..4 {
+            let due = interval.tick().await;
+            assert!(now() >= due);
+            let beats = (due - first).as_nanos() / period.as_nanos();
+            assert!(beats >= turn && (due - first).as_nanos() % period.as_nanos() == 0, "due {:?}", due - first);
+        }
+    });
+}
+
+#[test]
+fn a_late_tick_completes_at_once_and_skips_what_passed() {
+    run(async {
+        let period = Duration::from_millis(4);
+        let mut interval = interval(period);
+        let first = interval.tick().await;
+        sleep(Duration::from_millis(18)).await;
+        assert_eq!(interval.tick().await - first, period, "the tick that was due");
+        let late = now() - period;
+        let next = interval.tick().await;
+        assert!(next > late, "those that had passed are skipped");
+        assert_eq!((next - first).as_nanos() % period.as_nanos(), 0);
+    });
+}
+
+#[test]
+fn an_interval_of_centuries_ticks_once() {
+    run(async {
+        let mut interval = interval(Duration::MAX);
+        interval.tick().await;
+        assert!(timeout(Duration::from_millis(1), interval.tick()).await.is_err());
+    });
 }
