@@ -162,6 +162,6 @@ impl<P: Protocol> Default for SideList<P> {
 
 impl<P: Protocol> fmt::Debug for SideList<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SideList").field("in_use", &self.owner().is_some()).finish()
+        f.debug_struct("SideList").field("waiters", &self.len()).finish()
     }
 }

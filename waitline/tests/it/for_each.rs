@@ -1,5 +1,4 @@
 //! `Locked::for_each`: every waiter of one list, in order, and nobody else.
-#![cfg(not(all(loom, feature = "loom")))]
 
 use std::pin::{Pin, pin};
 use std::task::Waker;

@@ -1,0 +1,223 @@
+//! The wait queue under a primitive as small as can be, polled by hand.
+
+use crate::toy::{DESK, Office, Post, Store, receive, receive_by_way_of_the_hall};
+use std::{
+    mem::size_of,
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Poll, Waker},
+};
+use waitline::{
+    Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
+    testing::{CountingWaker, WakerCall, hooked_waker, panic_message, poll_once, poll_with},
+};
+
+fn queued(office: &Arc<Office>) -> std::pin::Pin<Box<crate::toy::Receive>> {
+    let mut wait = Box::pin(receive(office));
+    assert!(poll_once(wait.as_mut()).is_pending());
+    wait
+}
+
+#[test]
+fn gifts_go_out_in_the_order_of_the_first_polls() {
+    let office = Arc::new(Office::default());
+    let mut unpolled = Box::pin(receive(&office));
+    let mut waits: Vec<_> = (0..100).map(|_| queued(&office)).collect();
+    assert_eq!(office.waiters(), 100);
+    (0..101).for_each(|gift| office.give(gift));
+    for (i, wait) in waits.iter_mut().enumerate() {
+        assert_eq!(poll_once(wait.as_mut()), Poll::Ready(i));
+    }
+    assert_eq!(poll_once(unpolled.as_mut()), Poll::Ready(100));
+}
+
+#[test]
+fn dropping_any_subset_leaves_the_rest_in_order() {
+    const N: usize = 6;
+    for dropped in 0_u32..1 << N {
+        let office = Arc::new(Office::default());
+        let mut waits: Vec<_> = (0..N).map(|i| Some((i, queued(&office)))).collect();
+        for (i, wait) in waits.iter_mut().enumerate() {
+            if dropped & 1 << i != 0 {
+                *wait = None;
+            }
+        }
+        let left = N - dropped.count_ones() as usize;
+        assert_eq!(office.waiters(), left);
+        (1..=left).for_each(|gift| office.give(gift));
+        for (gift, (_, wait)) in waits.iter_mut().flatten().enumerate() {
+            assert_eq!(poll_once(wait.as_mut()), Poll::Ready(gift + 1), "dropped {dropped:06b}");
+        }
+        assert!(office.queue.lock().is_empty());
+    }
+}
+
+#[test]
+fn dropping_any_of_those_who_leave_does_not_hold_up_the_rest() {
+    for dropped in 0..5 {
+        let office = Arc::new(Office::default());
+        let waits: Arc<Mutex<Vec<_>>> = Arc::default();
+        for i in 0..5 {
+            let mut wait = Box::pin(receive(&office));
+            let others = waits.clone();
+            // The first one's wake-up drops another, in the middle of the rounds.
+            let waker = hooked_waker(move |call| {
+                if (i, call) == (0, WakerCall::Wake) {
+                    let other = std::mem::take(&mut others.lock().unwrap()[dropped]);
+                    drop(other);
+                }
+            });
+            assert!(poll_with(wait.as_mut(), &waker).is_pending());
+            waits.lock().unwrap().push(Some(wait));
+        }
+        office.give_all();
+        for wait in waits.lock().unwrap().iter_mut().flatten() {
+            assert_eq!(poll_once(wait.as_mut()), Poll::Ready(7), "dropped {dropped}");
+        }
+        assert_eq!(office.waiters(), 0);
+    }
+}
+
+#[test]
+fn who_enters_during_the_rounds_is_not_of_them() {
+    let office = Arc::new(Office::default());
+    let late = Arc::new(Mutex::new(None));
+    let mut early: Vec<_> = (0..5)
+        .map(|_| {
+            let mut wait = Box::pin(receive(&office));
+            let (office, late) = (office.clone(), late.clone());
+            let waker = hooked_waker(move |call| {
+                if call == WakerCall::Wake && late.lock().unwrap().is_none() {
+                    *late.lock().unwrap() = Some(queued(&office));
+                }
+            });
+            assert!(poll_with(wait.as_mut(), &waker).is_pending());
+            wait
+        })
+        .collect();
+    office.give_all();
+    assert!(early.iter_mut().all(|wait| poll_once(wait.as_mut()) == Poll::Ready(7)));
+    let mut late = late.lock().unwrap().take().expect("a waker registered it");
+    assert!(poll_once(late.as_mut()).is_pending());
+    office.give(1);
+    assert_eq!(poll_once(late.as_mut()), Poll::Ready(1));
+}
+
+#[test]
+fn the_side_list_keeps_order_and_count_and_moves_without_a_wake() {
+    let office = Arc::new(Office::default());
+    let wakers: Vec<_> = (0..4).map(|_| CountingWaker::new()).collect();
+    let mut waits: Vec<_> = wakers
+        .iter()
+        .map(|waker| {
+            let mut wait = Box::pin(receive_by_way_of_the_hall(&office));
+            assert!(waker.poll(wait.as_mut()).is_pending());
+            wait
+        })
+        .collect();
+    assert_eq!((office.waiters(), office.hall.len()), (0, 4));
+    assert_eq!(format!("{:?}", office.hall), "SideList { waiters: 4 }");
+    drop(waits.remove(1));
+    assert_eq!(office.call(2), 2);
+    assert_eq!((office.waiters(), office.hall.len()), (2, 1));
+    assert_eq!(office.call(9), 1);
+    assert!(office.hall.is_empty());
+    assert!(wakers.iter().all(|waker| waker.count() == 0));
+    (1..4).for_each(|gift| office.give(gift));
+    for (i, wait) in waits.iter_mut().enumerate() {
+        assert_eq!(poll_once(wait.as_mut()), Poll::Ready(i + 1));
+    }
+}
+
+#[test]
+fn polling_after_the_end_panics_and_says_why() {
+    let office = Arc::new(Office::default());
+    let mut wait = queued(&office);
+    office.give(1);
+    assert_eq!(poll_once(wait.as_mut()), Poll::Ready(1));
+    assert!(panic_message(|| poll_once(wait.as_mut())).unwrap().contains("polled after it was ready"));
+}
+
+#[test]
+fn a_queue_costs_a_pointer_and_eight_bytes() {
+    struct Bare;
+    impl Protocol for Bare {
+        type Word = ();
+        type State = ();
+        type Data = ();
+        type Lists = [List<()>; 1];
+    }
+    assert_eq!(size_of::<WaitQueue<Bare>>(), 16);
+    assert_eq!(size_of::<SideList<Bare>>(), 24);
+}
+
+/// A handle that leads to one queue at first and to another later.
+struct Fickle {
+    queues: [WaitQueue<Post>; 2],
+    later: AtomicBool,
+}
+
+impl Handle for &'static Fickle {
+    type Protocol = Post;
+    fn queue(&self) -> &WaitQueue<Post> {
+        &self.queues[usize::from(self.later.load(Ordering::Relaxed))]
+    }
+    fn cancel_queued(&self, _: Locked<'_, Post>, _: &mut usize) {}
+    fn cancel_granted(&self, _: &mut usize) {}
+}
+
+/// Run in a child process: the only thing to do with a waiter that cannot be unlinked is to abort.
+#[test]
+fn a_handle_that_changes_its_mind_aborts_instead_of_freeing_a_linked_waiter() {
+    if std::env::var_os("WAITLINE_TEST_FICKLE").is_some() {
+        let queues = [0, 1].map(|_| WaitQueue::new((), Store::default()));
+        let handle: &Fickle = Box::leak(Box::new(Fickle { queues, later: false.into() }));
+        let mut waiter = Box::pin(Waiter::new(handle, 0));
+        waiter.as_mut().entry(Waker::noop()).wait_in(DESK);
+        handle.later.store(true, Ordering::Relaxed);
+        drop(waiter);
+        return;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "queue::a_handle_that_changes_its_mind_aborts_instead_of_freeing_a_linked_waiter"])
+        .arg("--nocapture")
+        .env("WAITLINE_TEST_FICKLE", "1")
+        .output()
+        .unwrap();
+    assert!(!child.status.success());
+    assert!(String::from_utf8_lossy(&child.stderr).contains("leads to another queue than before"));
+}
+
+#[test]
+fn a_wrong_list_number_panics_and_leaves_the_waiter_out() {
+    let office = Arc::new(Office::default());
+    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
+    let mut waiter = Box::pin(Waiter::new(visit, 0));
+    assert!(panic_message(|| waiter.as_mut().entry(Waker::noop()).wait_in(2)).is_some());
+    assert_eq!(*waiter.as_mut().data(), 0, "the waiter is idle");
+    drop(waiter);
+    assert_eq!(office.waiters(), 0);
+}
+
+#[test]
+fn entering_twice_panics_and_the_first_entry_stands() {
+    let office = Arc::new(Office::default());
+    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
+    let mut waiter = Box::pin(Waiter::new(visit, 0));
+    assert!(
+        panic_message(|| {
+            let mut entry = waiter.as_mut().entry(Waker::noop());
+            entry.wait_in(DESK);
+            entry.wait_in(DESK);
+        })
+        .unwrap()
+        .contains("in a list already")
+    );
+    assert_eq!(office.waiters(), 1);
+    assert!(panic_message(|| waiter.as_mut().entry(Waker::noop()).wait_in(DESK)).is_some());
+    drop(waiter);
+    assert_eq!(office.waiters(), 0);
+}
