@@ -8,16 +8,19 @@ use async_task::Runnable;
 use parking_lot::Mutex;
 use std::{
     cell::Cell,
-    collections::VecDeque,
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
     ptr,
-    sync::{Arc, OnceLock},
-    task::{Context, Poll},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     thread,
     time::{Duration, Instant},
 };
+use waitline_queue::Queue;
 
 /// How long an idle thread of a pool stays.
 pub const IDLE_TIME: Duration = Duration::from_secs(10);
@@ -81,22 +84,15 @@ pub struct ThreadPool {
 
 struct Shared {
     max_threads: usize,
-    state: Mutex<State>,
-    /// Where idle threads wait for jobs.
-    idle: Parker,
+    /// Each idle thread waits in a `get`, so that a job is handed to the thread that has been idle longest.
+    jobs: Queue<Runnable<Info>>,
+    /// How many threads there are, also those that are just starting.
+    ///
+    /// Invariant B1: a job that finds no thread waiting is seen by a thread before that ends, because a thread ends under
+    /// this mutex with the queue empty, and under it the job's `submit` looks whether the queue still has a job.
+    threads: Mutex<usize>,
     /// Where the drop waits for running jobs.
     ended: Parker,
-}
-
-/// Invariant B1: a job is pushed with an idle thread for it, with a new thread for it, or with all threads there already.
-/// An idle thread looks into the queue once more before it ends, so no job is left behind.
-struct State {
-    jobs: VecDeque<Runnable<Info>>,
-    /// All threads, also those that are just starting.
-    threads: usize,
-    /// Threads that will look into the queue again before they end.
-    idle: usize,
-    closed: bool,
 }
 
 thread_local! {
@@ -113,8 +109,7 @@ impl ThreadPool {
     #[track_caller]
     pub fn new(max_threads: usize) -> Self {
         assert!(max_threads > 0, "`ThreadPool::new(0)`: a pool needs at least one thread to run anything");
-        let state = State { jobs: VecDeque::new(), threads: 0, idle: 0, closed: false };
-        let shared = Shared { max_threads, state: Mutex::new(state), idle: Parker::new(), ended: Parker::new() };
+        let shared = Shared { max_threads, jobs: Queue::unbounded(), threads: Mutex::new(0), ended: Parker::new() };
         Self { shared: Arc::new(shared) }
     }
 
@@ -138,13 +133,7 @@ impl ThreadPool {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         let shared = &self.shared;
-        let jobs = {
-            let mut state = shared.state.lock();
-            state.closed = true;
-            std::mem::take(&mut state.jobs)
-        };
-        shared.idle.unpark_more(usize::MAX);
-        for job in jobs {
+        for job in shared.jobs.close_now() {
             job.metadata().cancel();
             // Drops the closure and tells the handle.
             job.run();
@@ -152,8 +141,8 @@ impl Drop for ThreadPool {
         if POOL.get() == shared.address() {
             return;
         }
-        while shared.state.lock().threads > 0 {
-            shared.ended.park(None, || shared.state.lock().threads == 0);
+        while *shared.threads.lock() > 0 {
+            shared.ended.park(None, || *shared.threads.lock() == 0);
         }
     }
 }
@@ -162,14 +151,11 @@ impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("ThreadPool");
         out.field("max_threads", &self.shared.max_threads);
-        match self.shared.state.try_lock() {
-            Some(state) => out
-                .field("threads", &state.threads)
-                .field("idle", &state.idle)
-                .field("queued", &state.jobs.len())
-                .finish(),
-            None => out.field("state", &format_args!("<locked>")).finish(),
-        }
+        match self.shared.threads.try_lock() {
+            Some(threads) => out.field("threads", &threads),
+            None => out.field("threads", &format_args!("<locked>")),
+        };
+        out.field("queued", &self.shared.jobs.len()).finish()
     }
 }
 
@@ -179,60 +165,95 @@ impl Shared {
     }
 
     fn submit(self: &Arc<Self>, job: Runnable<Info>) {
-        let starts_thread = {
-            let mut state = self.state.lock();
-            state.jobs.push_back(job);
-            let starts_thread = state.jobs.len() > state.idle && state.threads < self.max_threads;
-            state.threads += usize::from(starts_thread);
-            starts_thread
-        };
-        if !starts_thread {
-            self.idle.unpark_more(1);
-            return;
+        if let Err(error) = self.jobs.try_put(job) {
+            unreachable!("the queue is unbounded, and closed only when the pool is dropped: {error}");
+        }
+        {
+            let mut threads = self.threads.lock();
+            if self.jobs.is_empty() || *threads == self.max_threads {
+                return;
+            }
+            *threads += 1;
         }
         let shared = self.clone();
         let thread = thread::Builder::new().name("waitline-blocking".to_owned()).spawn(move || shared.work());
         if let Err(error) = thread {
-            let threads = {
-                let mut state = self.state.lock();
-                state.threads -= 1;
-                state.threads
-            };
-            self.ended.unpark_more(usize::MAX);
-            assert!(threads > 0, "`ThreadPool::run` cannot start a first thread: {error}");
+            let left = self.end_thread(&mut self.threads.lock());
+            assert!(left > 0, "`ThreadPool::run` cannot start a first thread: {error}");
         }
     }
 
     /// The life of a thread.
     fn work(self: Arc<Self>) {
         POOL.set(self.address());
-        while let Some(job) = self.next_job() {
+        let bell = Arc::new(Bell { rung: AtomicBool::new(false), parker: Parker::new() });
+        let waker = Waker::from(bell.clone());
+        while let Some(job) = self.next_job(&bell, &waker) {
             job.run();
         }
-        self.ended.unpark_more(usize::MAX);
     }
 
     /// The next job; None when the pool is closed, or has had nothing for this thread for a while.
-    fn next_job(&self) -> Option<Runnable<Info>> {
-        let mut state = self.state.lock();
-        let deadline = Instant::now() + IDLE_TIME;
+    fn next_job(&self, bell: &Bell, waker: &Waker) -> Option<Runnable<Info>> {
+        if let Ok(job) = self.jobs.try_get() {
+            return Some(job);
+        }
+        let waited = {
+            let get = pin!(self.jobs.get());
+            bell.wait(waker, get, Instant::now() + IDLE_TIME)
+            // A job that comes between the wait and the drop of `get` goes back to the queue.
+        };
+        if let Some(Ok(job)) = waited {
+            return Some(job);
+        }
+        let mut threads = self.threads.lock();
+        let job = self.jobs.try_get().ok();
+        if job.is_none() {
+            self.end_thread(&mut threads);
+        }
+        job
+    }
+
+    fn end_thread(&self, threads: &mut usize) -> usize {
+        *threads -= 1;
+        // Only the drop waits here.
+        self.ended.unpark();
+        *threads
+    }
+}
+
+/// The waker of an idle thread.
+struct Bell {
+    rung: AtomicBool,
+    parker: Parker,
+}
+
+impl Bell {
+    /// Waits for `future` with this thread parked; None if `deadline` comes first.
+    fn wait<F: Future>(&self, waker: &Waker, mut future: Pin<&mut F>, deadline: Instant) -> Option<F::Output> {
         loop {
-            if let Some(job) = state.jobs.pop_front() {
-                return Some(job);
+            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
+                return Some(output);
             }
-            if state.closed || Instant::now() >= deadline {
-                state.threads -= 1;
+            if Instant::now() >= deadline {
                 return None;
             }
-            state.idle += 1;
-            drop(state);
-            self.idle.park(Some(deadline), || {
-                let state = self.state.lock();
-                state.closed || !state.jobs.is_empty()
-            });
-            state = self.state.lock();
-            state.idle -= 1;
+            // Ordering: AcqRel pairs with the swap in `wake_by_ref`; the poll that follows sees what the waker did before.
+            self.parker.park(Some(deadline), || self.rung.swap(false, Ordering::AcqRel));
+            self.rung.swap(false, Ordering::AcqRel);
         }
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Ordering: see `wait`.
+        self.rung.swap(true, Ordering::AcqRel);
+        self.parker.unpark();
     }
 }
 

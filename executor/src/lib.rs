@@ -47,6 +47,34 @@
 //! Every guarantee above has tests in `tests/it`; unsafe code is confined to the task cell and the one place that spawns
 //! futures which are not `Send`.
 
+//! # The primitives
+//!
+//! [`sync`] re-exports the locks, events, semaphores and queues of the family, so that one dependency is enough:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use waitline_executor::{run, spawn, sync::Queue};
+//!
+//! run(async {
+//!     let queue = Arc::new(Queue::bounded(1));
+//!     let producer = spawn({
+//!         let queue = queue.clone();
+//!         async move {
+//!             for n in 0..3 {
+//!                 queue.put(n).await.unwrap();
+//!             }
+//!             queue.close();
+//!         }
+//!     });
+//!     let mut sum = 0;
+//!     while let Ok(n) = queue.get().await {
+//!         sum += n;
+//!     }
+//!     producer.await.unwrap();
+//!     assert_eq!(sum, 3);
+//! });
+//! ```
+
 #![deny(unsafe_code)]
 
 mod blocking;
@@ -72,3 +100,19 @@ pub use task::{JoinError, JoinHandle, TaskId, spawn, spawn_local, spawn_named};
 pub use task_group::{JoinAll, JoinNext, TaskGroup};
 pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};
+
+/// The primitives of the family: locks and conditions, events, semaphores, queues and channels.
+///
+/// Each also stands alone, in a crate that knows nothing of this executor. The types are here; what goes with them (guards,
+/// permits, futures, errors) is in the modules.
+pub mod sync {
+    pub use waitline_event as event;
+    pub use waitline_lock as lock;
+    pub use waitline_queue as queue;
+    pub use waitline_sem as sem;
+
+    pub use waitline_event::Event;
+    pub use waitline_lock::{Condition, Lock};
+    pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel};
+    pub use waitline_sem::{BoundedSemaphore, Semaphore};
+}

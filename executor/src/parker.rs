@@ -1,6 +1,6 @@
 //! How an idle thread waits for work without using the processor.
 
-use event_listener::{Event, IntoNotification, Listener, listener};
+use event_listener::{Event, Listener, listener};
 use std::time::Instant;
 
 /// The place where the threads of a runtime wait.
@@ -40,10 +40,5 @@ impl Parker {
     /// Wakes one parked thread, if there is one that nobody has woken yet.
     pub(crate) fn unpark(&self) {
         self.0.notify(1);
-    }
-
-    /// Wakes `n` parked threads, besides those that others have woken already.
-    pub(crate) fn unpark_more(&self, n: usize) {
-        self.0.notify(n.additional());
     }
 }
