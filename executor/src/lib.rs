@@ -116,3 +116,8 @@ pub mod sync {
     pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }
+
+/// The examples in the workspace's README run as documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -7,6 +7,7 @@
 //!
 //! | [`Waiter`] | its `stage` | linked | who may touch links, waker and data | next |
 //! |---|---|---|---|---|
+//! | new | has none yet | no | the owner | idle, at its first entry |
 //! | idle | `IDLE` | no | the owner | queued |
 //! | queued | address of its list's home | yes | whoever holds the mutex | granted, idle (cancelled) |
 //! | granted | `GRANTED` | no | the owner | idle |
