@@ -10,5 +10,8 @@ fn loom_is_on_where_it_is_expected() {
 }
 
 #[cfg(all(loom, feature = "loom"))]
+#[path = "loom/barrier.rs"]
+mod barrier;
+#[cfg(all(loom, feature = "loom"))]
 #[path = "loom/event.rs"]
 mod event;

@@ -292,9 +292,3 @@ fn debug_tells_the_state_without_blocking() {
     event.set();
     assert_eq!(format!("{event:?}"), "Event { is_set: true, waiters: 0 }");
 }
-
-#[test]
-fn an_event_and_its_future_are_small() {
-    assert!(size_of::<Event>() <= 24, "{}", size_of::<Event>());
-    assert!(size_of::<Wait<'_>>() <= 48, "{}", size_of::<Wait<'_>>());
-}

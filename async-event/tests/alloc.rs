@@ -1,0 +1,98 @@
+//! Sizes, and no allocation per wait, measured by a counting allocator (hence a test binary of its own).
+#![cfg(not(all(loom, feature = "loom")))]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    mem::size_of,
+    pin::{Pin, pin},
+    task::Waker,
+};
+use waitline::testing::poll_with;
+use waitline_event::{Barrier, BarrierWait, Event, Wait};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: all calls go to the system's allocator as they come.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: by the caller's word.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: by the caller's word.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `work` allocates on this thread.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+/// `n` futures, pinned before the counting begins.
+fn pinned<F>(n: usize, new: impl Fn() -> F) -> Vec<Pin<Box<F>>> {
+    (0..n).map(|_| Box::pin(new())).collect()
+}
+
+#[test]
+fn waiting_for_an_event_does_not_allocate() {
+    let (event, waker) = (Event::new(), Waker::noop());
+    for n in [1, 32, 33, 1000] {
+        let (mut waits, mut again) = (pinned(n, || event.wait()), pinned(n, || event.wait()));
+        let count = allocations(|| {
+            assert!(waits.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_pending()));
+            assert!(event.set());
+            assert!(waits.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_ready()));
+            assert!(poll_with(pin!(event.wait()), waker).is_ready());
+            event.wait_blocking();
+            assert!(event.clear());
+            assert!(again.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_pending()));
+            assert_eq!(event.waiters(), n);
+        });
+        assert_eq!(count, 0, "{n} waiters");
+        assert_eq!(allocations(|| drop(again)), 0, "{n} cancelled");
+    }
+}
+
+#[test]
+fn waiting_at_a_barrier_does_not_allocate() {
+    let waker = Waker::noop();
+    for parties in [1, 2, 33, 100] {
+        let barrier = Barrier::new(parties);
+        let [mut met, mut broken] = [0, 1].map(|_| pinned(parties - 1, || barrier.wait()));
+        let count = allocations(|| {
+            assert!(met.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_pending()));
+            assert!(poll_with(pin!(barrier.wait()), waker).is_ready());
+            assert!(met.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_ready()));
+            assert!(broken.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_pending()));
+            barrier.abort();
+            assert!(broken.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_ready()));
+            barrier.reset();
+        });
+        assert_eq!(count, 0, "{parties} parties");
+    }
+}
+
+#[test]
+fn sizes_are_as_promised() {
+    assert_eq!(size_of::<Event>(), 24);
+    assert_eq!(size_of::<Wait<'_>>(), 48);
+    assert_eq!(size_of::<Barrier>(), 48);
+    assert_eq!(size_of::<BarrierWait<'_>>(), 64);
+}
