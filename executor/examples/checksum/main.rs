@@ -164,10 +164,12 @@ impl App {
         self.progress.finish();
     }
 
-    /// Takes batches from the queue until it is closed and empty.
+    /// Takes batches from the queue until it is closed and empty, or a stop has left one undone.
     async fn work(self: Arc<Self>) {
         let mut hashing = Hashing::new();
-        while let Ok(batch) = self.batches.get().await {
+        while !self.stop.is_set()
+            && let Ok(batch) = self.batches.get().await
+        {
             // At most one file of a batch is open at a time.
             let _permit = self.open_files.acquire().await;
             hashing.begin(batch);
