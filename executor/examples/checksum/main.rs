@@ -173,7 +173,10 @@ impl App {
             // At most one file of a batch is open at a time.
             let _permit = self.open_files.acquire().await;
             hashing.begin(batch);
-            while !hashing.is_done() && !self.stop.is_set() {
+            while !hashing.is_done() {
+                if self.stop.is_set() {
+                    return;
+                }
                 let app = self.clone();
                 // The buffers go along and come back. A hop ends after so many bytes, even in the middle of a file.
                 let hop = run_blocking(move || {
