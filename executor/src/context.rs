@@ -2,7 +2,7 @@
 
 use crate::{
     local::EventLoop,
-    task::Info,
+    task::{Info, JoinHandle, Name, Outcome},
     timer::{TimerKey, Timers},
 };
 use async_task::Runnable;
@@ -10,6 +10,7 @@ use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::Future,
     ptr,
     sync::Arc,
     task::Waker,
@@ -58,6 +59,26 @@ impl Context {
     fn address(&self) -> *const () {
         match self {
             Context::Loop(this) => Arc::as_ptr(this).cast(),
+        }
+    }
+
+    /// Spawns a task on this runtime, which is the one of this thread.
+    ///
+    /// # Safety
+    ///
+    /// The body must be 'static but for its info, and must be `Send`, as must be its output, unless the runtime is a loop.
+    pub(crate) unsafe fn spawn<'a, B, T>(
+        &self,
+        here: &Here,
+        name: Name,
+        make_body: impl FnOnce(&'a Info) -> B,
+    ) -> JoinHandle<T>
+    where
+        B: Future<Output = Outcome<T>> + 'a,
+    {
+        match self {
+            // SAFETY: it may be what it likes but 'static, which is promised.
+            Context::Loop(this) => unsafe { this.spawn(here, name, make_body) },
         }
     }
 

@@ -40,6 +40,7 @@
 //! | `wait_for`, `timeout`, `timeout_at` | [`timeout`], [`timeout_at`] |
 //! | `gather`, `as_completed`, `wait` | [`gather`], [`try_gather`], [`as_completed`], [`wait`] |
 //! | `TaskGroup` | [`TaskGroup`] |
+//! | `try … finally` with `await` in it | [`spawn_with_cleanup`] |
 //! | `to_thread`, `run_in_executor` | [`run_blocking`], [`ThreadPool::run`] |
 //!
 //! # How it is verified
@@ -78,13 +79,18 @@
 #![deny(unsafe_code)]
 
 mod blocking;
+mod cancel_token;
 mod children;
+#[allow(unsafe_code)]
 mod context;
 mod group;
 mod injector;
 mod interval;
+#[allow(unsafe_code)]
 mod local;
 mod parker;
+#[allow(unsafe_code)]
+mod spawn;
 #[allow(unsafe_code)]
 mod task;
 mod task_group;
@@ -93,10 +99,12 @@ mod timer;
 mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
+pub use cancel_token::{CancelToken, Cancelled};
 pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};
 pub use interval::{Interval, Tick, interval};
 pub use local::run;
-pub use task::{JoinError, JoinHandle, TaskId, spawn, spawn_local, spawn_named};
+pub use spawn::{spawn, spawn_local, spawn_named, spawn_with_cleanup};
+pub use task::{JoinError, JoinHandle, TaskId};
 pub use task_group::{JoinAll, JoinNext, TaskGroup};
 pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};

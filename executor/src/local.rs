@@ -4,11 +4,10 @@ use crate::{
     context::{self, Context, Job, here, here_if_running},
     injector::Injector,
     parker::Parker,
-    task::{self, Home, Info, JoinHandle, TaskId},
+    task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId},
     timer::Timers,
 };
 use std::{
-    borrow::Cow,
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
@@ -127,16 +126,24 @@ impl EventLoop {
     }
 
     /// Spawns a task on the loop of this thread, which is `self`.
-    pub(crate) fn spawn<F>(self: &Arc<Self>, here: &context::Here, name: Name, future: F) -> JoinHandle<F::Output>
+    ///
+    /// # Safety
+    ///
+    /// The body must be 'static but for its info.
+    pub(crate) unsafe fn spawn<'a, B, T>(
+        self: &Arc<Self>,
+        here: &context::Here,
+        name: Name,
+        make_body: impl FnOnce(&'a Info) -> B,
+    ) -> JoinHandle<T>
     where
-        F: Future + 'static,
+        B: Future<Output = Outcome<T>> + 'a,
     {
         let mut tasks = here.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
         let info = Info::new(TaskId::next(), name, entry.key(), Home::Loop(self.clone()));
         // SAFETY: by L1 and L2 only this thread runs and drops the runnable.
-        #[allow(unsafe_code)]
-        let (runnable, handle) = unsafe { task::build_unchecked(info, future) };
+        let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
         entry.insert(runnable.waker());
         drop(tasks);
         here.queue.borrow_mut().push_back(Job::Task(runnable));
@@ -176,9 +183,6 @@ impl Wake for EventLoop {
         }
     }
 }
-
-/// A task's name.
-pub(crate) type Name = Option<Cow<'static, str>>;
 
 /// The thread of a loop, at work.
 struct Driver<'a> {

@@ -1,9 +1,6 @@
 //! Tasks: the cell around a spawned future, and the handle to join or cancel it.
 
-use crate::{
-    context::{Context, Job, with_context},
-    local::{EventLoop, Name},
-};
+use crate::{context::Job, local::EventLoop};
 use async_task::{Builder, Runnable, Task};
 use pin_project_lite::pin_project;
 use std::{
@@ -21,124 +18,8 @@ use std::{
     task::{self, Poll, ready},
 };
 
-/// Spawns `future` as a task of the running event loop, and returns the handle to wait for it or cancel it.
-///
-/// The task starts at the end of the run queue, whether or not the handle is awaited. Dropping the handle detaches the
-/// task: it goes on until it is done or the loop ends.
-///
-/// As asyncio's `create_task`. That keeps only a weak reference to a task, so a program must hold on to it; here the loop
-/// owns its tasks.
-///
-/// # Panics
-///
-/// Outside of an event loop.
-///
-/// # Examples
-///
-/// ```
-/// use waitline_executor::{run, spawn, yield_now};
-///
-/// run(async {
-///     let task = spawn(async {
-///         yield_now().await;
-///         "done"
-///     });
-///     assert_eq!(task.await.unwrap(), "done");
-/// });
-/// ```
-#[track_caller]
-pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    spawn_in_context("spawn", None, future)
-}
-
-/// [`spawn`] for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle tell.
-///
-/// As asyncio's `create_task(…, name=…)`.
-///
-/// # Panics
-///
-/// Outside of an event loop.
-///
-/// # Examples
-///
-/// ```
-/// use waitline_executor::{run, spawn_named};
-///
-/// run(async {
-///     let task = spawn_named("adder", async { 1 + 1 });
-///     assert_eq!(task.name(), Some("adder"));
-///     assert_eq!(task.await.unwrap(), 2);
-/// });
-/// ```
-#[track_caller]
-pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    spawn_in_context("spawn_named", Some(name.into()), future)
-}
-
-/// Whether a future gets a box of its own. The cell would box it from about this size on; boxed at once, it is not
-/// moved through a dozen stack frames first, which can overflow the stack of a debug build.
-const fn is_large<F>() -> bool {
-    size_of::<F>() > 1920
-}
-
-#[track_caller]
-fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    #[track_caller]
-    fn spawn_small<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        with_context(caller, |here, context| match context {
-            Context::Loop(this) => this.spawn(here, name, future),
-        })
-    }
-    if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }
-}
-
-/// [`spawn`] for a future that is not `Send`, for instance because it holds an `Rc` across an `.await`.
-///
-/// # Panics
-///
-/// Outside of [`run`](crate::run), whose loop stays on its thread.
-///
-/// # Examples
-///
-/// ```
-/// use std::{cell::Cell, rc::Rc};
-/// use waitline_executor::{run, spawn_local};
-///
-/// run(async {
-///     let count = Rc::new(Cell::new(0));
-///     let task = spawn_local({
-///         let count = count.clone();
-///         async move { count.set(count.get() + 1) }
-///     });
-///     task.await.unwrap();
-///     assert_eq!(count.get(), 1);
-/// });
-/// ```
-#[track_caller]
-pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
-where
-    F: Future + 'static,
-{
-    #[track_caller]
-    fn spawn_small<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
-        with_context("spawn_local", |here, context| match context {
-            Context::Loop(this) => this.spawn(here, None, future),
-        })
-    }
-    if is_large::<F>() { spawn_small(Box::pin(future)) } else { spawn_small(future) }
-}
+/// A task's name.
+pub(crate) type Name = Option<Cow<'static, str>>;
 
 /// The number of a task, unique within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +59,10 @@ pub(crate) struct Info {
 impl Info {
     pub(crate) fn new(id: TaskId, name: Name, key: usize, home: Home) -> Self {
         Self { id, name, key, cancelled: AtomicBool::new(false), home }
+    }
+
+    pub(crate) fn id(&self) -> TaskId {
+        self.id
     }
 
     #[inline]
@@ -224,37 +109,39 @@ impl fmt::Debug for Info {
 }
 
 /// What a task's cell holds in the end.
-type Outcome<T> = Result<Quiet<T>, JoinError>;
+pub(crate) type Outcome<T> = Result<Quiet<T>, JoinError>;
 
-/// Makes the cell of a task, with one allocation.
+/// Makes the cell of a task that may run anywhere.
 pub(crate) fn build<F>(info: Info, future: F) -> (Runnable<Info>, JoinHandle<F::Output>)
 where
     F: Future<Output: Send> + Send + 'static,
 {
     // SAFETY: the future and its output may be used and dropped anywhere, at any time.
-    unsafe { build_unchecked(info, future) }
+    unsafe { build_unchecked(info, |info| Body::new(info, future)) }
 }
 
-/// [`build`] for a future that need not be `Send`.
+/// Makes the cell of a task, with one allocation. The body may borrow the info, which will live beside it.
 ///
 /// # Safety
 ///
-/// The runnable must be run and dropped only where the future may be.
-pub(crate) unsafe fn build_unchecked<F>(info: Info, future: F) -> (Runnable<Info>, JoinHandle<F::Output>)
+/// The runnable must be run and dropped only where the body may be, and while all that it borrows beside the info is alive.
+pub(crate) unsafe fn build_unchecked<'a, B, T>(
+    info: Info,
+    make_body: impl FnOnce(&'a Info) -> B,
+) -> (Runnable<Info>, JoinHandle<T>)
 where
-    F: Future + 'static,
+    B: Future<Output = Outcome<T>> + 'a,
 {
-    // SAFETY: the body borrows the info, which is in the same cell and outlives it. The schedule function is Send, Sync and
-    // 'static. The rest is the caller's promise: the handle's output is only as `Send` as its type. `Body` catches every
-    // panic, also of destructors, so the cell is never torn down half way.
-    let (runnable, task) =
-        unsafe { Builder::new().metadata(info).spawn_unchecked(|info| Body::new(info, future), Info::schedule) };
+    // SAFETY: the info is in the same cell as the body, and outlives it. The schedule function is Send, Sync and 'static.
+    // The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every panic, also of
+    // destructors, so the cell is never torn down half way.
+    let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, Info::schedule) };
     (runnable, JoinHandle { task: Some(task), cancel_on_drop: false })
 }
 
 pin_project! {
     /// A task's future, with its cancellation and its panics turned into outcomes.
-    struct Body<'a, F: Future> {
+    pub(crate) struct Body<'a, F: Future> {
         info: &'a Info,
         // None once it is finished.
         #[pin]
@@ -275,7 +162,7 @@ pin_project! {
 }
 
 impl<'a, F: Future> Body<'a, F> {
-    fn new(info: &'a Info, future: F) -> Self {
+    pub(crate) fn new(info: &'a Info, future: F) -> Self {
         Self { info, future: Some(future) }
     }
 }
@@ -308,7 +195,7 @@ impl<F: Future> Future for Body<'_, F> {
 }
 
 /// Calls `f`, and stops a panic there: the panic hook has reported it, and there is nobody left to tell.
-fn swallow(f: impl FnOnce()) {
+pub(crate) fn swallow(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         // Leaked, because its own destructor may panic.
         mem::forget(payload);
@@ -316,7 +203,7 @@ fn swallow(f: impl FnOnce()) {
 }
 
 /// An output whose destructor does not unwind into the executor when nobody has taken it.
-struct Quiet<T>(ManuallyDrop<T>);
+pub(crate) struct Quiet<T>(ManuallyDrop<T>);
 
 impl<T> Quiet<T> {
     fn new(value: T) -> Self {
@@ -493,7 +380,7 @@ impl JoinError {
         Self { task, panic: None }
     }
 
-    fn panicked(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
+    pub(crate) fn panicked(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
         Self { task, panic: Some(Mutex::new(Quiet::new(payload))) }
     }
 

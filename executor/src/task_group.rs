@@ -2,7 +2,8 @@
 
 use crate::{
     children::Children,
-    task::{JoinError, JoinHandle, TaskId, spawn, spawn_local},
+    spawn::{spawn, spawn_local},
+    task::{JoinError, JoinHandle, TaskId},
 };
 use std::{
     fmt,

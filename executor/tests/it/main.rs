@@ -1,6 +1,7 @@
 //! The executor's behaviour, as a program sees it.
 
 mod blocking;
+mod cancel;
 mod group;
 mod misuse;
 mod run;

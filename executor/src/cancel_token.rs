@@ -1,0 +1,219 @@
+//! Telling any number of tasks to stop.
+
+use parking_lot::Mutex;
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::Pin,
+    sync::{Arc, Weak},
+    task::{Context, Poll},
+};
+use waitline_event::{Event, Wait};
+
+/// A request to stop, which tasks share and look at where it suits them.
+///
+/// Clones are the same token. A [`child`](Self::child) is cancelled with its parent, but not the other way round. Works on
+/// any executor.
+///
+/// asyncio has only `Task.cancel`, which interrupts at the next `await`; this is the cooperative way, for work that has to
+/// come to a good end. Both together: `timeout(grace, task)` after [`cancel`](Self::cancel), then
+/// [`JoinHandle::cancel`](crate::JoinHandle::cancel).
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{CancelToken, run, spawn, yield_now};
+///
+/// run(async {
+///     let token = CancelToken::new();
+///     let worker = spawn({
+///         let token = token.clone();
+///         async move {
+///             let mut rounds = 0;
+///             while !token.is_cancelled() {
+///                 rounds += 1;
+///                 yield_now().await;
+///             }
+///             rounds
+///         }
+///     });
+///     yield_now().await;
+///     token.cancel();
+///     assert_eq!(worker.await.unwrap(), 1);
+/// });
+/// ```
+#[derive(Clone)]
+pub struct CancelToken {
+    node: Arc<Node>,
+}
+
+/// Invariant N1: a child whose parent was not cancelled yet is in the parent's `children`. `child` looks at the event and adds the
+/// child in one critical section, and `cancel` sets the event before it enters its own.
+struct Node {
+    cancelled: Event,
+    children: Mutex<Vec<Weak<Node>>>,
+    /// Keeps the way from an ancestor to this node.
+    parent: Option<Arc<Node>>,
+}
+
+impl Node {
+    fn new(parent: Option<Arc<Node>>) -> Arc<Self> {
+        Arc::new(Self { cancelled: Event::new(), children: Mutex::new(Vec::new()), parent })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // In a loop, because a long line of descendants would overflow the stack.
+        let mut parent = self.parent.take();
+        while let Some(mut node) = parent.and_then(Arc::into_inner) {
+            parent = node.parent.take();
+        }
+    }
+}
+
+impl CancelToken {
+    /// A token that is not cancelled.
+    pub fn new() -> Self {
+        Self { node: Node::new(None) }
+    }
+
+    /// A token that is cancelled when this one is, and may be cancelled alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::CancelToken;
+    ///
+    /// let parent = CancelToken::new();
+    /// let (one, two) = (parent.child(), parent.child());
+    /// one.cancel();
+    /// assert!(one.is_cancelled() && !parent.is_cancelled() && !two.is_cancelled());
+    /// parent.cancel();
+    /// assert!(two.is_cancelled() && parent.child().is_cancelled());
+    /// ```
+    pub fn child(&self) -> Self {
+        let node = Node::new(Some(self.node.clone()));
+        let mut children = self.node.children.lock();
+        if self.node.cancelled.is_set() {
+            drop(children);
+            node.cancelled.set();
+        } else {
+            if children.len() == children.capacity() {
+                // Amortized: at least as many children have come since the last time.
+                children.retain(|child| child.strong_count() > 0);
+                let alive = children.len();
+                children.reserve(alive + 4);
+            }
+            children.push(Arc::downgrade(&node));
+        }
+        Self { node }
+    }
+
+    /// Cancels this token and all that descend from it; says whether this call did, `false` if it was cancelled before.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, once all tokens are cancelled.
+    pub fn cancel(&self) -> bool {
+        let (mut is_first, mut panic) = (None, None);
+        let mut nodes = vec![self.node.clone()];
+        while let Some(node) = nodes.pop() {
+            match catch_unwind(AssertUnwindSafe(|| node.cancelled.set())) {
+                Ok(set) => _ = is_first.get_or_insert(set),
+                Err(payload) => panic = panic.or(Some(payload)),
+            }
+            let children = std::mem::take(&mut *node.children.lock());
+            nodes.extend(children.iter().filter_map(Weak::upgrade));
+        }
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        is_first == Some(true)
+    }
+
+    /// Whether this token or one of its ancestors was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.node.cancelled.is_set()
+    }
+
+    /// Waits until the token is cancelled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures_lite::future::or;
+    /// use waitline_executor::{CancelToken, run, spawn};
+    ///
+    /// run(async {
+    ///     let token = CancelToken::new();
+    ///     let there = token.clone();
+    ///     let task = spawn(async move {
+    ///         or(async { there.cancelled().await; "stopped" }, std::future::pending()).await
+    ///     });
+    ///     token.cancel();
+    ///     assert_eq!(task.await.unwrap(), "stopped");
+    /// });
+    /// ```
+    pub fn cancelled(&self) -> Cancelled<'_> {
+        Cancelled { wait: self.node.cancelled.wait() }
+    }
+}
+
+impl Default for CancelToken {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for CancelToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelToken").field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`CancelToken::cancelled`].
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub struct Cancelled<'a> {
+        #[pin]
+        wait: Wait<'a>,
+    }
+}
+
+impl Future for Cancelled<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.project().wait.poll(cx)
+    }
+}
+
+impl fmt::Debug for Cancelled<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cancelled")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_lived_children_do_not_accumulate() {
+        let parent = CancelToken::new();
+        let kept: Vec<_> = (0..10).map(|_| parent.child()).collect();
+        for _ in 0..100_000 {
+            drop(parent.child());
+            assert!(parent.node.children.lock().len() <= 2 * kept.len() + 8);
+        }
+        parent.cancel();
+        assert!(kept.iter().all(CancelToken::is_cancelled));
+    }
+}

@@ -1,0 +1,239 @@
+//! Spawning tasks.
+
+use crate::{
+    context::{Context, with_context},
+    task::{Body, Info, JoinError, JoinHandle, Name, Outcome, TaskId, swallow},
+};
+use pin_project_lite::pin_project;
+use std::{
+    borrow::Cow,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{self, Poll, ready},
+};
+
+/// Spawns `future` as a task of the running event loop, and returns the handle to wait for it or cancel it.
+///
+/// The task starts at the end of the run queue, whether or not the handle is awaited. Dropping the handle detaches the
+/// task: it goes on until it is done or the loop ends.
+///
+/// As asyncio's `create_task`. That keeps only a weak reference to a task, so a program must hold on to it; here the loop
+/// owns its tasks.
+///
+/// # Panics
+///
+/// Outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn, yield_now};
+///
+/// run(async {
+///     let task = spawn(async {
+///         yield_now().await;
+///         "done"
+///     });
+///     assert_eq!(task.await.unwrap(), "done");
+/// });
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    spawn_in_context("spawn", None, future)
+}
+
+/// [`spawn`] for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle tell.
+///
+/// As asyncio's `create_task(…, name=…)`.
+///
+/// # Panics
+///
+/// Outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn_named};
+///
+/// run(async {
+///     let task = spawn_named("adder", async { 1 + 1 });
+///     assert_eq!(task.name(), Some("adder"));
+///     assert_eq!(task.await.unwrap(), 2);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    spawn_in_context("spawn_named", Some(name.into()), future)
+}
+
+/// [`spawn`] for a future that is not `Send`, for instance because it holds an `Rc` across an `.await`.
+///
+/// # Panics
+///
+/// Outside of [`run`](crate::run), whose loop stays on its thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::{cell::Cell, rc::Rc};
+/// use waitline_executor::{run, spawn_local};
+///
+/// run(async {
+///     let count = Rc::new(Cell::new(0));
+///     let task = spawn_local({
+///         let count = count.clone();
+///         async move { count.set(count.get() + 1) }
+///     });
+///     task.await.unwrap();
+///     assert_eq!(count.get(), 1);
+/// });
+/// ```
+#[track_caller]
+pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    #[track_caller]
+    fn spawn_small<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+        with_context("spawn_local", |here, context| match context {
+            // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
+            Context::Loop(_) => unsafe { context.spawn(here, None, |info| Body::new(info, future)) },
+        })
+    }
+    if is_large::<F>() { spawn_small(Box::pin(future)) } else { spawn_small(future) }
+}
+
+/// [`spawn`] for work that has to be cleaned up asynchronously: when `body` is done, cancelled or has panicked, `cleanup`
+/// runs to its end, whatever happens.
+///
+/// The handle gives the outcome of `body`, after the cleanup. A cancellation drops `body` at its `.await`, and then does not
+/// reach into `cleanup`; the end of [`run`](crate::run) waits for it as well. A panic in `cleanup` becomes the outcome. What
+/// `body` and `cleanup` both need is shared between them, for instance in an `Arc`.
+///
+/// As a `try … finally` in an asyncio task, whose `finally` may await.
+///
+/// # Panics
+///
+/// Outside of an event loop.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use waitline_executor::{run, sleep, spawn_with_cleanup, yield_now};
+///
+/// let (send, receive) = std::sync::mpsc::channel();
+/// run(async {
+///     let task = spawn_with_cleanup(std::future::pending::<()>(), async move {
+///         sleep(Duration::from_millis(1)).await;
+///         send.send("said goodbye").unwrap();
+///     });
+///     yield_now().await;
+///     task.cancel();
+///     assert!(task.await.unwrap_err().is_cancelled());
+/// });
+/// assert_eq!(receive.recv(), Ok("said goodbye"));
+/// ```
+#[track_caller]
+pub fn spawn_with_cleanup<F, C>(body: F, cleanup: C) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+    C: Future<Output = ()> + Send + 'static,
+{
+    #[track_caller]
+    fn spawn_small<F, C>(body: F, cleanup: C) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+        C: Future<Output = ()> + Send + 'static,
+    {
+        with_context("spawn_with_cleanup", |here, context| {
+            // SAFETY: the futures and the output may be used and dropped anywhere, at any time.
+            unsafe { context.spawn(here, None, |info| CleanedBody::new(info, body, cleanup)) }
+        })
+    }
+    if is_large::<F>() || is_large::<C>() {
+        spawn_small(Box::pin(body), Box::pin(cleanup))
+    } else {
+        spawn_small(body, cleanup)
+    }
+}
+
+pin_project! {
+    /// A body and its cleanup.
+    struct CleanedBody<'a, F: Future, C> {
+        #[pin]
+        body: Body<'a, F>,
+        // None once it is done.
+        #[pin]
+        cleanup: Option<C>,
+        // Some as soon as the body is done.
+        outcome: Option<Outcome<F::Output>>,
+        id: TaskId,
+    }
+
+    impl<F: Future, C> PinnedDrop for CleanedBody<'_, F, C> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut cleanup = this.project().cleanup;
+            swallow(|| cleanup.set(None));
+        }
+    }
+}
+
+impl<'a, F: Future, C> CleanedBody<'a, F, C> {
+    fn new(info: &'a Info, body: F, cleanup: C) -> Self {
+        Self { body: Body::new(info, body), cleanup: Some(cleanup), outcome: None, id: info.id() }
+    }
+}
+
+impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
+    type Output = Outcome<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if this.outcome.is_none() {
+            *this.outcome = Some(ready!(this.body.poll(cx)));
+        }
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(cleanup) = this.cleanup.as_mut().as_pin_mut() {
+                ready!(cleanup.poll(cx));
+            }
+            this.cleanup.set(None);
+            Poll::Ready(())
+        }));
+        match polled {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => {}
+            Err(panic) => *this.outcome = Some(Err(JoinError::panicked(*this.id, panic))),
+        }
+        Poll::Ready(this.outcome.take().expect("the body is done"))
+    }
+}
+
+/// Whether a future gets a box of its own. The cell would box it from about this size on; boxed at once, it is not
+/// moved through a dozen stack frames first, which can overflow the stack of a debug build.
+const fn is_large<F>() -> bool {
+    size_of::<F>() > 1920
+}
+
+#[track_caller]
+fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    #[track_caller]
+    fn spawn_small<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        // SAFETY: the future and its output may be used and dropped anywhere, at any time.
+        with_context(caller, |here, context| unsafe { context.spawn(here, name, |info| Body::new(info, future)) })
+    }
+    if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }
+}
