@@ -32,11 +32,11 @@ fn pulses_lose_nobody() {
                         _ => {
                             // One that gives up, and one behind it that does not.
                             let mut gives_up = Box::pin(event.wait());
-                            let given_up = poll_once(gives_up.as_mut()).is_ready();
+                            let mut given_up = poll_once(gives_up.as_mut()).is_ready();
                             let mut stays = pin!(event.wait());
                             block_on(std::future::poll_fn(|cx| {
                                 let polled = poll_with(stays.as_mut(), cx.waker());
-                                _ = given_up || poll_once(gives_up.as_mut()).is_ready();
+                                given_up = given_up || poll_once(gives_up.as_mut()).is_ready();
                                 polled
                             }));
                         }
