@@ -4,6 +4,7 @@
 //! run them: `cargo bench` (criterion, one case after the other, for the statistics of a single one) and
 //! `cargo run --release -p waitline-benches -- compare` ([`runner`], all cases of a workload in turns, for the ratios).
 
+pub mod condition;
 pub mod drive;
 pub mod lock;
 pub mod runner;

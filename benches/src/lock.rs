@@ -1,7 +1,7 @@
 //! Locks: free, handed over, contended on one thread and on two, cancelled.
 
 use crate::{
-    Workload,
+    Workload, condition,
     drive::{counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
 };
 use std::{
@@ -219,7 +219,7 @@ fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u32) -> Duration {
     took
 }
 
-/// All workloads on locks. Times are per acquisition.
+/// All workloads on locks and conditions. Times are per acquisition, or as the workload says.
 pub fn workloads() -> Vec<Workload> {
     let std_lock = |n| {
         let lock = std::sync::Mutex::new(0);
@@ -255,5 +255,6 @@ pub fn workloads() -> Vec<Workload> {
         all.push(every_lock!(Workload::new(name), workers, tasks, 0));
     }
     all.push(every_lock!(Workload::new("lock: 8 tasks, two workers, 1000 turns of work outside"), workers, 8, 1000));
+    all.extend(condition::workloads());
     all
 }
