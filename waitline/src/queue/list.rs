@@ -139,6 +139,39 @@ impl<D> List<D> {
         }
     }
 
+    /// Cuts off up to `n` nodes that have been in the list longest, as a list of their own, and calls `visit` with each.
+    ///
+    /// # Safety
+    ///
+    /// The list's mutex is held.
+    pub(super) unsafe fn take_front(&mut self, n: usize, visit: impl Fn(&Node<D>)) -> (Self, usize) {
+        let first = self.head;
+        if first.is_null() || n == 0 {
+            return (Self::EMPTY, 0);
+        }
+        // SAFETY: all nodes in the list are linked, hence alive (I4), and ours under the mutex (I1).
+        unsafe {
+            let (mut last, mut taken) = (first, 1);
+            visit(&*last);
+            while taken < n && Node::links(last).1 != first {
+                last = Node::links(last).1;
+                taken += 1;
+                visit(&*last);
+            }
+            let (tail, rest) = (Node::links(first).0, Node::links(last).1);
+            if rest == first {
+                self.head = ptr::null();
+            } else {
+                self.head = rest;
+                Node::set_prev(rest, tail);
+                Node::set_next(tail, rest);
+                Node::set_prev(first, last);
+                Node::set_next(last, first);
+            }
+            (List { head: first }, taken)
+        }
+    }
+
     /// Takes `node` out of whichever of `lists` it is in.
     ///
     /// # Safety

@@ -80,7 +80,7 @@ impl<P: Protocol> SideList<P> {
         }
         // SAFETY: we hold the owner's mutex (I1); the node is fit by the caller's word.
         unsafe {
-            self.with_list(1, |list| list.push_back(node));
+            self.with_list(|list| (list.push_back(node), 1));
         }
         Ok(())
     }
@@ -89,27 +89,24 @@ impl<P: Protocol> SideList<P> {
     ///
     /// Returns how many were moved.
     pub fn transfer(&self, locked: &mut Locked<'_, P>, n: usize, to: usize) -> Result<usize, ForeignQueue> {
-        let mut moved = 0;
-        while moved < n && self.is_owned_by(locked)? {
-            let home = locked.queue.home();
-            // SAFETY: I1: both lists are guarded by the mutex that we hold, and an owned list is not empty. The node is
-            // unlinked but for a moment in which nobody can look, hence alive (I4).
-            // Ordering: Relaxed, by I2; the owner only compares.
-            unsafe {
-                let node = self.with_list(-1, |list| {
-                    let node = list.head();
-                    List::remove(slice::from_mut(list), node);
-                    node
-                });
-                (*node).stage.store(home, Ordering::Relaxed);
-                locked.with_lists(|lists, len| {
-                    lists.all()[to].push_back(node);
-                    *len += 1;
-                });
-            }
-            moved += 1;
+        if n == 0 || !self.is_owned_by(locked)? {
+            return Ok(0);
         }
-        Ok(moved)
+        let home = locked.queue.home();
+        // SAFETY: I1: both lists are guarded by the mutex that we hold. The nodes leave one list and enter the other before
+        // anybody can look.
+        // Ordering: Relaxed, by I2; the owner of a waiter only compares.
+        unsafe {
+            let (mut chain, moved) = self.with_list(|list| {
+                let (chain, moved) = list.take_front(n, |node| node.stage.store(home, Ordering::Relaxed));
+                ((chain, moved), -(moved as isize))
+            });
+            locked.with_lists(|lists, len| {
+                lists.all()[to].append(&mut chain);
+                *len += moved as u32;
+            });
+            Ok(moved)
+        }
     }
 
     /// Unlinks a waiter that is dropped while it is in this list.
@@ -119,7 +116,7 @@ impl<P: Protocol> SideList<P> {
     /// `node` is linked in this list, and the mutex of the list's owner is held.
     pub(super) unsafe fn remove(&self, node: *const Node<P::Data>) {
         // SAFETY: by the caller's word.
-        unsafe { self.with_list(-1, |list| List::remove(slice::from_mut(list), node)) }
+        unsafe { self.with_list(|list| (List::remove(slice::from_mut(list), node), -1)) }
     }
 
     /// Whether the list has waiters, and `locked` is the mutex that guards them.
@@ -131,14 +128,14 @@ impl<P: Protocol> SideList<P> {
         }
     }
 
-    /// Runs `f` on the list, whose length changes by `change`, and lets go of it when it is empty afterwards.
+    /// Runs `f` on the list, which tells how its length has changed, and lets go of the list when it is empty afterwards.
     ///
     /// # Safety
     ///
     /// The mutex of the list's owner is held.
-    unsafe fn with_list<R>(&self, change: isize, f: impl FnOnce(&mut List<P::Data>) -> R) -> R {
+    unsafe fn with_list<R>(&self, f: impl FnOnce(&mut List<P::Data>) -> (R, isize)) -> R {
         // SAFETY: I1, by the caller's word.
-        let result = self.list.with_mut(|list| unsafe { f(&mut *list) });
+        let (result, change) = self.list.with_mut(|list| unsafe { f(&mut *list) });
         // No exchange: only the holder of the owner's mutex writes it.
         let len = self.len().wrapping_add_signed(change);
         self.len.store(len, Ordering::Relaxed);
