@@ -399,3 +399,37 @@ formats_as_its_value! {
     [U: ?Sized] MappedLockGuard<'_, U>, U;
     [T: ?Sized, U: ?Sized] OwnedMappedLockGuard<T, U>, U;
 }
+
+/// What must not compile: a guard is invariant in what can be written through it, and outlives neither its lock nor a
+/// reference that leads through it.
+///
+/// ```compile_fail,E0308
+/// # use waitline_lock::MappedLockGuard;
+/// fn shorten<'g, 's>(guard: MappedLockGuard<'g, &'static str>) -> MappedLockGuard<'g, &'s str> {
+///     guard
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use waitline_lock::OwnedMappedLockGuard;
+/// fn shorten<'s>(guard: OwnedMappedLockGuard<(), &'static str>) -> OwnedMappedLockGuard<(), &'s str> {
+///     guard
+/// }
+/// ```
+///
+/// ```compile_fail,E0505
+/// let lock = waitline_lock::Lock::new(1);
+/// let guard = lock.try_lock();
+/// drop(lock);
+/// drop(guard);
+/// ```
+///
+/// ```compile_fail,E0505
+/// let lock = waitline_lock::Lock::new(String::new());
+/// let guard = lock.try_lock().unwrap();
+/// let part: &str = guard.as_str();
+/// drop(guard);
+/// part.len();
+/// ```
+#[cfg(doctest)]
+struct CompileFail;

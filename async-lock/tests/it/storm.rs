@@ -143,3 +143,55 @@ fn each_notification_lets_exactly_one_waiter_through() {
     }
     assert_eq!(shared.lock.try_lock().unwrap().tickets, 0);
 }
+
+/// A buffer of two places between threads, with a condition for each of its two limits.
+#[test]
+fn a_bounded_buffer_with_two_conditions_passes_everything_on_in_order() {
+    const ITEMS: u64 = 10_000;
+    #[derive(Default)]
+    struct Buffer {
+        items: Lock<std::collections::VecDeque<u64>>,
+        not_full: Condition,
+        not_empty: Condition,
+    }
+    let buffer = Arc::new(Buffer::default());
+    let producers = [0, 1].map(|producer| {
+        let buffer = buffer.clone();
+        std::thread::spawn(move || {
+            block_on(async {
+                for item in 0..ITEMS {
+                    let guard = buffer.items.lock().await;
+                    let mut items = buffer.not_full.wait_while(guard, |items| items.len() == 2).await;
+                    items.push_back(item * 2 + producer);
+                    assert!(items.len() <= 2);
+                    buffer.not_empty.notify_one(&items);
+                }
+            });
+        })
+    });
+    let consumers = [(); 2].map(|()| {
+        let buffer = buffer.clone();
+        std::thread::spawn(move || {
+            let (mut last, mut sum) = ([None; 2], 0);
+            block_on(async {
+                for _ in 0..ITEMS {
+                    let guard = buffer.items.lock().await;
+                    let mut items = buffer.not_empty.wait_while(guard, |items| items.is_empty()).await;
+                    let item = items.pop_front().expect("waited for");
+                    buffer.not_full.notify_one(&items);
+                    let last = &mut last[(item % 2) as usize];
+                    assert!(*last < Some(item), "out of order");
+                    *last = Some(item);
+                    sum += item;
+                }
+            });
+            sum
+        })
+    });
+    for producer in producers {
+        producer.join().unwrap();
+    }
+    let sum: u64 = consumers.map(|consumer| consumer.join().unwrap()).iter().sum();
+    assert_eq!(sum, (0..2 * ITEMS).sum());
+    assert_eq!((buffer.not_full.waiters(), buffer.not_empty.waiters(), buffer.items.waiters()), (0, 0, 0));
+}
