@@ -4,6 +4,7 @@ use crate::{
     local::EventLoop,
     task::{Info, JoinHandle, Name, Outcome},
     timer::{TimerKey, Timers},
+    workers::Workers,
 };
 use async_task::Runnable;
 use slab::Slab;
@@ -32,6 +33,8 @@ pub(crate) struct Here {
     runtime: Cell<*const ()>,
     /// The same runtime, to share.
     context: RefCell<Option<Context>>,
+    /// The number of the worker that this thread is.
+    pub(crate) worker: Cell<Option<usize>>,
     /// The run queue of a one-thread loop, oldest first.
     pub(crate) queue: RefCell<VecDeque<Job>>,
     /// The wakers of the unfinished tasks of a one-thread loop.
@@ -43,22 +46,34 @@ thread_local! {
         Here {
             runtime: Cell::new(ptr::null()),
             context: RefCell::new(None),
+            worker: Cell::new(None),
             queue: RefCell::new(VecDeque::new()),
             tasks: RefCell::new(Slab::new()),
         }
     };
 }
 
+impl Here {
+    /// Calls `f`, which runs no foreign code, with the executor of which this thread is a worker, and its number there.
+    pub(crate) fn with_worker(&self, f: impl FnOnce(&Workers, usize)) {
+        if let (Some(Context::Workers(workers)), Some(worker)) = (&*self.context.borrow(), self.worker.get()) {
+            f(workers, worker);
+        }
+    }
+}
+
 /// A runtime, as its tasks see it.
 #[derive(Debug, Clone)]
 pub(crate) enum Context {
     Loop(Arc<EventLoop>),
+    Workers(Arc<Workers>),
 }
 
 impl Context {
     fn address(&self) -> *const () {
         match self {
             Context::Loop(this) => Arc::as_ptr(this).cast(),
+            Context::Workers(this) => this.address(),
         }
     }
 
@@ -79,21 +94,26 @@ impl Context {
         match self {
             // SAFETY: it may be what it likes but 'static, which is promised.
             Context::Loop(this) => unsafe { this.spawn(here, name, make_body) },
+            // SAFETY: the caller's promise.
+            Context::Workers(this) => unsafe { this.spawn(name, make_body) },
         }
     }
 
     pub(crate) fn timers(&self) -> &Timers {
         match self {
             Context::Loop(this) => &this.timers,
+            Context::Workers(this) => &this.timers,
         }
     }
 
     /// Sets a timer. Called inside the runtime.
     pub(crate) fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
-        let (timer, _is_earliest) = self.timers().insert(deadline, waker);
+        let (timer, is_earliest) = self.timers().insert(deadline, waker);
         match self {
             // Its thread is awake, for it is the caller, and looks at the timers before it parks.
             Context::Loop(_) => {}
+            Context::Workers(this) if is_earliest => this.sleepers.earlier_timer(),
+            Context::Workers(_) => {}
         }
         timer
     }
@@ -136,13 +156,13 @@ fn outside(caller: &str) -> ! {
     )
 }
 
-/// Makes `context` the runtime of this thread until the guard is dropped.
+/// Makes `context` the runtime of this thread until the guard is dropped. `worker` is the thread's number in it, if it runs tasks.
 ///
 /// # Panics
 ///
 /// If this thread is running one already; `caller` is the public function that was called.
 #[track_caller]
-pub(crate) fn enter(caller: &str, context: Context) -> Entered {
+pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> Entered {
     HERE.with(|here| {
         assert!(
             here.runtime.get().is_null(),
@@ -150,6 +170,7 @@ pub(crate) fn enter(caller: &str, context: Context) -> Entered {
              instead, or call `{caller}` on another thread (`run_blocking` gives you one)"
         );
         here.runtime.set(context.address());
+        here.worker.set(worker);
         here.context.replace(Some(context));
     });
     Entered(())
@@ -163,6 +184,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let context = HERE.with(|here| {
             here.runtime.set(ptr::null());
+            here.worker.set(None);
             here.context.take()
         });
         // Its last owner may drop wakers, which are foreign code.

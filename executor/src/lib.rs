@@ -83,23 +83,30 @@ mod cancel_token;
 mod children;
 #[allow(unsafe_code)]
 mod context;
+#[allow(unsafe_code)]
+mod executor;
 mod group;
 mod injector;
 mod interval;
 #[allow(unsafe_code)]
 mod local;
 mod parker;
+mod sleepers;
 #[allow(unsafe_code)]
 mod spawn;
+mod steal;
 #[allow(unsafe_code)]
 mod task;
 mod task_group;
 mod time;
 mod timer;
+#[allow(unsafe_code)]
+mod workers;
 mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
 pub use cancel_token::{CancelToken, Cancelled};
+pub use executor::{Executor, ExecutorBuilder};
 pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};
 pub use interval::{Interval, Tick, interval};
 pub use local::run;

@@ -54,7 +54,7 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
     let this = Arc::new(EventLoop::new());
-    let entered = context::enter("run", Context::Loop(this.clone()));
+    let entered = context::enter("run", Context::Loop(this.clone()), None);
     let driver = Driver::new(&this);
     // `future` is dropped inside, where its destructor may still spawn and wake.
     let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future)));

@@ -1,6 +1,6 @@
 //! How an idle thread waits for work without using the processor.
 
-use event_listener::{Event, Listener, listener};
+use event_listener::{Event, IntoNotification, Listener, listener};
 use std::time::Instant;
 
 /// The place where the threads of a runtime wait.
@@ -10,7 +10,7 @@ use std::time::Instant;
 /// ```text
 /// parking thread                    waking thread
 /// 1. registers its listener         a. publishes work
-/// 2. full fence (in `listen`)       b. full fence (in `notify`)
+/// 2. full fence (in `listen`)       b. full fence (in `notify`, or the caller's)
 /// 3. looks for work once more       c. looks for a listener, wakes it
 /// ```
 ///
@@ -37,8 +37,19 @@ impl Parker {
         }
     }
 
-    /// Wakes one parked thread, if there is one that nobody has woken yet.
+    /// Has one thread awake: wakes a parked one, if there is one, and nothing if a thread that was woken earlier has
+    /// not answered yet.
     pub(crate) fn unpark(&self) {
         self.0.notify(1);
+    }
+
+    /// [`unpark`](Self::unpark) for a caller that has put a full fence after publishing its work.
+    pub(crate) fn unpark_after_fence(&self) {
+        self.0.notify(1.relaxed());
+    }
+
+    /// Wakes all parked threads.
+    pub(crate) fn unpark_all(&self) {
+        self.0.notify(usize::MAX);
     }
 }

@@ -105,6 +105,10 @@ where
         with_context("spawn_local", |here, context| match context {
             // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
             Context::Loop(_) => unsafe { context.spawn(here, None, |info| Body::new(info, future)) },
+            Context::Workers(_) => panic!(
+                "`spawn_local` in an `Executor`, whose tasks move between threads: use `spawn`, or give the future to \
+                 `waitline_executor::run` on a thread of its own"
+            ),
         })
     }
     if is_large::<F>() { spawn_small(Box::pin(future)) } else { spawn_small(future) }
@@ -218,7 +222,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
 
 /// Whether a future gets a box of its own. The cell would box it from about this size on; boxed at once, it is not
 /// moved through a dozen stack frames first, which can overflow the stack of a debug build.
-const fn is_large<F>() -> bool {
+pub(crate) const fn is_large<F>() -> bool {
     size_of::<F>() > 1920
 }
 

@@ -1,6 +1,6 @@
 //! Tasks: the cell around a spawned future, and the handle to join or cancel it.
 
-use crate::{context::Job, local::EventLoop};
+use crate::{context::Job, local::EventLoop, workers::Workers};
 use async_task::{Builder, Runnable, Task};
 use pin_project_lite::pin_project;
 use std::{
@@ -42,6 +42,8 @@ impl fmt::Display for TaskId {
 pub(crate) enum Home {
     /// By the thread of an event loop.
     Loop(Arc<EventLoop>),
+    /// By the workers of an executor.
+    Workers(Arc<Workers>),
     /// Once, by a thread of a blocking pool. Nothing ever wakes it.
     Blocking,
 }
@@ -65,12 +67,17 @@ impl Info {
         self.id
     }
 
+    pub(crate) fn home(&self) -> &Home {
+        &self.home
+    }
+
     #[inline]
     fn is_cancelled(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `cancel`; destructors see what the canceller did before.
         self.cancelled.load(Ordering::Acquire)
             || match &self.home {
                 Home::Loop(this) => this.is_closing(),
+                Home::Workers(this) => this.is_closing(),
                 Home::Blocking => false,
             }
     }
@@ -83,6 +90,7 @@ impl Info {
         }
         match &self.home {
             Home::Loop(this) => this.wake_task(self.key),
+            Home::Workers(this) => this.wake_task(self.key),
             // Its thread sees the mark when the job's turn comes.
             Home::Blocking => {}
         }
@@ -97,6 +105,7 @@ impl Info {
                 let this = this.clone();
                 this.inject(Job::Task(runnable));
             }
+            Home::Workers(_) => Workers::schedule(runnable),
             Home::Blocking => unreachable!("a blocking job is scheduled once, by its pool"),
         }
     }
@@ -154,7 +163,8 @@ pin_project! {
             let mut future = this.future;
             swallow(|| future.set(None));
             match &this.info.home {
-                Home::Loop(event_loop) => event_loop.forget_task(this.info.key),
+                Home::Loop(home) => home.forget_task(this.info.key),
+                Home::Workers(home) => home.forget_task(this.info.key),
                 Home::Blocking => {}
             }
         }

@@ -2,8 +2,10 @@
 
 mod blocking;
 mod cancel;
+mod executor;
 mod group;
 mod misuse;
+mod random;
 mod run;
 mod task;
 mod time;

@@ -1,0 +1,177 @@
+//! The executor with several threads.
+
+use crate::{
+    context::{self, Context, here_if_running},
+    spawn::is_large,
+    task::{Body, JoinHandle},
+    workers::Workers,
+};
+use std::{fmt, future::Future, num::NonZero, sync::Arc, thread};
+
+/// An event loop on several threads.
+///
+/// Each worker has a FIFO run queue of its own, and takes from the others when it has nothing to do; so tasks that one
+/// worker is too busy for are run by the next, and the order is FIFO for each worker but not for all together. Idle workers
+/// sleep. [`spawn`](crate::spawn()), [`sleep`](crate::sleep) and the like work in its tasks as they do in [`run`](crate::run);
+/// only [`spawn_local`](crate::spawn_local) does not.
+///
+/// Dropping the executor cancels all its tasks, and waits until their destructors have run and its threads have ended; if one
+/// of its own threads drops it, that waiting is left out. asyncio has no twin: a loop there has one thread.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{Executor, gather, spawn};
+///
+/// let executor = Executor::builder().threads(2).build();
+/// let squares = executor.run(async { gather((0..4).map(|n| spawn(async move { n * n }))).await });
+/// assert_eq!(squares.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [0, 1, 4, 9]);
+/// ```
+pub struct Executor {
+    workers: Arc<Workers>,
+    threads: Vec<thread::JoinHandle<()>>,
+}
+
+impl Executor {
+    /// An executor with a thread for each core.
+    ///
+    /// # Panics
+    ///
+    /// If the system gives no thread.
+    pub fn new() -> Self {
+        Self::builder().build()
+    }
+
+    /// To set the number of threads and their name.
+    pub fn builder() -> ExecutorBuilder {
+        ExecutorBuilder { threads: None, thread_name: None }
+    }
+
+    /// Runs `future` on this thread, with the executor as its event loop, and returns its output.
+    ///
+    /// What it spawns runs on the workers, and goes on when `run` returns: it belongs to the executor. Several threads may be in `run`
+    /// at the same time.
+    ///
+    /// # Panics
+    ///
+    /// If this thread is running an event loop already. A panic in `future` goes on to the caller.
+    #[track_caller]
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        let entered = context::enter("Executor::run", Context::Workers(self.workers.clone()), None);
+        let output = futures_lite::future::block_on(future);
+        drop(entered);
+        output
+    }
+
+    /// Spawns `future` as a task of this executor; may be called anywhere. See [`spawn`](crate::spawn()).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::Executor;
+    ///
+    /// let executor = Executor::builder().threads(1).build();
+    /// let task = executor.spawn(async { 6 * 7 });
+    /// assert_eq!(executor.run(task).unwrap(), 42);
+    /// ```
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        if is_large::<F>() { self.spawn_small(Box::pin(future)) } else { self.spawn_small(future) }
+    }
+
+    fn spawn_small<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        // SAFETY: the future and its output may be used and dropped anywhere, at any time.
+        unsafe { self.workers.spawn(None, |info| Body::new(info, future)) }
+    }
+}
+
+impl Default for Executor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Executor {
+    fn drop(&mut self) {
+        self.workers.close();
+        if here_if_running(self.workers.address(), |here| here.worker.get()).flatten().is_some() {
+            return;
+        }
+        for thread in self.threads.drain(..) {
+            // A worker does not panic: tasks catch their panics.
+            _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor")
+            .field("threads", &self.workers.threads())
+            .field("tasks", &self.workers.unfinished())
+            .finish()
+    }
+}
+
+/// Sets up an [`Executor`].
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{Executor, spawn};
+///
+/// let executor = Executor::builder().threads(1).thread_name("worker").build();
+/// let name = executor.run(async { spawn(async { std::thread::current().name().map(str::to_owned) }).await.unwrap() });
+/// assert_eq!(name.as_deref(), Some("worker-0"));
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct ExecutorBuilder {
+    threads: Option<usize>,
+    thread_name: Option<String>,
+}
+
+impl ExecutorBuilder {
+    /// The number of worker threads; one for each core if it is not set.
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn threads(mut self, threads: usize) -> Self {
+        assert!(threads > 0, "`ExecutorBuilder::threads(0)`: an executor needs a thread; `run` works without one");
+        self.threads = Some(threads);
+        self
+    }
+
+    /// What the threads are called, with a number behind it; `waitline` if it is not set.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.thread_name = Some(name.into());
+        self
+    }
+
+    /// Starts the threads.
+    ///
+    /// # Panics
+    ///
+    /// If the system does not give that many. Those that were started are ended.
+    pub fn build(self) -> Executor {
+        let threads = self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
+        let name = self.thread_name.as_deref().unwrap_or("waitline");
+        let mut executor = Executor { workers: Arc::new(Workers::new(threads)), threads: Vec::with_capacity(threads) };
+        for index in 0..threads {
+            let workers = executor.workers.clone();
+            let thread = thread::Builder::new().name(format!("{name}-{index}")).spawn(move || workers.work(index));
+            match thread {
+                Ok(thread) => executor.threads.push(thread),
+                Err(error) => panic!("`ExecutorBuilder::build` cannot start thread {index} of {threads}: {error}"),
+            }
+        }
+        executor
+    }
+}

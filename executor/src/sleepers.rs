@@ -1,0 +1,125 @@
+//! Which workers of an executor sleep, and whom to wake.
+
+use crate::parker::Parker;
+use std::time::Instant;
+use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+/// The workers that have nothing to do.
+///
+/// One of them keeps the clock: it sleeps until the next timer. The others sleep until they are woken. New work wakes one
+/// sleeper, and nobody while another worker is searching, for that one will find it.
+///
+/// ```text
+///             nothing found                     nothing published meanwhile
+/// searching ───────────────▶ about to sleep ──────────────────────────────▶ asleep
+///     ▲  │ found something         │                                          │
+///     │  ▼                         ▼ published meanwhile                      │ woken, or it is time
+///     │ working ─────┐             │                                          │
+///     └──────────────┴─────────────┴──────────────────────────────────────────┘
+/// ```
+///
+/// Invariants:
+///
+/// - Z1: a worker counts in `searching` from before its first look into any queue until it has found something or is about
+///   to sleep. It leaves with a full fence and looks once more before it sleeps.
+/// - Z2: who publishes work puts a full fence before it reads `searching`. So either it sees no searcher and wakes a
+///   sleeper, or the last searcher that it saw comes to its fence later, and finds the work when it looks once more.
+/// - Z3: the last searcher that finds something wakes the next one if there is more: what was published during its search
+///   woke nobody.
+/// - Z4: a worker counts in `idle` from before it registers itself as a sleeper (other than the clock's keeper) until after
+///   it has woken. So whoever sees `idle == 0` may turn to the keeper.
+/// - Z5: a keeper that leaves clears `kept`, and after a fence looks at `idle` and at the timers. So it sees a worker that
+///   goes to sleep, or that worker sees that there is no keeper; and it sees a new timer, or who sets it sees that.
+#[derive(Debug)]
+pub(crate) struct Sleepers {
+    searching: AtomicUsize,
+    idle: AtomicUsize,
+    others: Parker,
+    keeper: Parker,
+    /// Whether there is a keeper.
+    kept: AtomicBool,
+}
+
+impl Sleepers {
+    pub(crate) fn new() -> Self {
+        Self {
+            searching: AtomicUsize::new(0),
+            idle: AtomicUsize::new(0),
+            others: Parker::new(),
+            keeper: Parker::new(),
+            kept: AtomicBool::new(false),
+        }
+    }
+
+    /// Called after work was published: makes sure that somebody who is awake will look for it.
+    #[inline]
+    pub(crate) fn work_published(&self) {
+        // Ordering: the fence is Z2's, and pairs with the ones in `stop_searching` and in the parker.
+        fence(Ordering::SeqCst);
+        if self.searching.load(Ordering::Relaxed) == 0 {
+            self.wake_one();
+        }
+    }
+
+    /// Wakes one sleeper, the keeper of the clock only if there is no other. After a full fence.
+    fn wake_one(&self) {
+        if self.idle.load(Ordering::Relaxed) > 0 {
+            self.others.unpark_after_fence();
+        } else {
+            self.keeper.unpark_after_fence();
+        }
+    }
+
+    pub(crate) fn start_searching(&self) {
+        self.searching.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Ends a search.
+    pub(crate) fn stop_searching(&self, found: bool, has_more: impl FnOnce() -> bool) {
+        let was_last = self.searching.fetch_sub(1, Ordering::SeqCst) == 1;
+        // Ordering: Z1's fence, for the look that follows; and Z2's, for what was published meanwhile.
+        fence(Ordering::SeqCst);
+        if found && was_last && has_more() {
+            self.wake_one();
+        }
+    }
+
+    /// Sleeps, unless `has_work` finds something. The caller has stopped searching.
+    ///
+    /// If there is no keeper of the clock, this worker is it, and sleeps until what `next_timer` says at most.
+    pub(crate) fn sleep(&self, next_timer: impl Fn() -> Option<Instant>, has_work: impl Fn() -> bool) {
+        // Ordering: AcqRel, so that one keeper follows the other.
+        if !self.kept.swap(true, Ordering::AcqRel) {
+            let deadline = next_timer();
+            self.keeper.park(deadline, || has_work() || next_timer() != deadline);
+            self.kept.store(false, Ordering::Release);
+            // Ordering: Z5.
+            fence(Ordering::SeqCst);
+            // The keeper may be away for long; somebody else takes the clock if there is anything to wait for.
+            if self.idle.load(Ordering::Relaxed) > 0 && next_timer().is_some() {
+                self.others.unpark();
+            }
+        } else {
+            self.idle.fetch_add(1, Ordering::SeqCst);
+            // Ordering: Z5, with the fence in `listen`.
+            self.others.park(None, || has_work() || !self.kept.load(Ordering::Relaxed));
+            self.idle.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Called after a timer was set that is earlier than all others.
+    pub(crate) fn earlier_timer(&self) {
+        // Ordering: Z5.
+        fence(Ordering::SeqCst);
+        if self.kept.load(Ordering::Relaxed) {
+            self.keeper.unpark_after_fence();
+        } else {
+            self.others.unpark_after_fence();
+        }
+    }
+
+    pub(crate) fn wake_all(&self) {
+        self.others.unpark_all();
+        self.keeper.unpark_all();
+    }
+}

@@ -1,0 +1,243 @@
+//! The event loop on several threads.
+
+use crate::{
+    context::{self, Context, here, here_if_running},
+    injector::Injector,
+    local::TURNS_BETWEEN_LOOKS,
+    sleepers::Sleepers,
+    steal::StealQueue,
+    task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId, swallow},
+    timer::Timers,
+};
+use async_task::Runnable;
+use parking_lot::Mutex;
+use slab::Slab;
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+};
+
+/// What the threads of an executor share.
+///
+/// Invariants:
+///
+/// - W1: a task is in `tasks` from its spawn until its future is dropped. A worker ends only while `closing` is set and `tasks` is
+///   empty, so no runnable is left behind.
+/// - W2: whoever puts a runnable into a queue calls [`Sleepers::work_published`] afterwards.
+#[derive(Debug)]
+pub(crate) struct Workers {
+    queues: Box<[StealQueue<Runnable<Info>>]>,
+    injector: Injector<Runnable<Info>>,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) timers: Timers,
+    /// The wakers of the unfinished tasks.
+    tasks: Mutex<Slab<Waker>>,
+    /// Whether every task counts as cancelled.
+    closing: AtomicBool,
+}
+
+impl Workers {
+    pub(crate) fn new(threads: usize) -> Self {
+        Self {
+            queues: (0..threads).map(|_| StealQueue::new()).collect(),
+            injector: Injector::new(),
+            sleepers: Sleepers::new(),
+            timers: Timers::new(),
+            tasks: Mutex::new(Slab::new()),
+            closing: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn address(&self) -> *const () {
+        (&raw const *self).cast()
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        self.queues.len()
+    }
+
+    pub(crate) fn unfinished(&self) -> usize {
+        self.tasks.lock().len()
+    }
+
+    /// Adds a turn: to the queue of the calling worker, or on another thread to the injector.
+    pub(crate) fn schedule(runnable: Runnable<Info>) {
+        let Home::Workers(this) = runnable.metadata().home() else {
+            unreachable!("the caller has looked at the home");
+        };
+        // The cell may be gone, and its share of the executor with it, as soon as another thread can see the runnable. A
+        // worker has a share of its own; everybody else needs one for the moment.
+        if here_if_running(this.address(), |here| here.worker.get()).flatten().is_some() {
+            here(|here| {
+                here.with_worker(|this, worker| {
+                    this.queues[worker].push(runnable);
+                    this.sleepers.work_published();
+                });
+            });
+        } else {
+            let this = this.clone();
+            this.injector.push(runnable);
+            this.sleepers.work_published();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Spawns a task.
+    ///
+    /// # Safety
+    ///
+    /// The body must be 'static but for its info, and must be `Send`, as must be its output.
+    pub(crate) unsafe fn spawn<'a, B, T>(
+        self: &Arc<Self>,
+        name: Name,
+        make: impl FnOnce(&'a Info) -> B,
+    ) -> JoinHandle<T>
+    where
+        B: Future<Output = Outcome<T>> + 'a,
+    {
+        let (runnable, handle) = {
+            let mut tasks = self.tasks.lock();
+            let entry = tasks.vacant_entry();
+            let info = Info::new(TaskId::next(), name, entry.key(), Home::Workers(self.clone()));
+            // SAFETY: the caller's promise; nothing else is asked.
+            let (runnable, handle) = unsafe { task::build_unchecked(info, make) };
+            entry.insert(runnable.waker());
+            (runnable, handle)
+        };
+        runnable.schedule();
+        handle
+    }
+
+    /// Takes the task at `key` out of the registry.
+    pub(crate) fn forget_task(&self, key: usize) {
+        let (waker, is_last) = {
+            let mut tasks = self.tasks.lock();
+            (tasks.try_remove(key), tasks.is_empty())
+        };
+        drop(waker);
+        if is_last && self.is_closing() {
+            self.sleepers.wake_all();
+        }
+    }
+
+    /// Has the task at `key` polled, so that it sees its cancellation.
+    pub(crate) fn wake_task(&self, key: usize) {
+        // If `key` has another task by now, that one is polled once for nothing.
+        let waker = self.tasks.lock().get(key).cloned();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Cancels all tasks, also those that are spawned from now on; the workers end after the last one.
+    pub(crate) fn close(&self) {
+        let wakers: Vec<Waker> = {
+            let tasks = self.tasks.lock();
+            self.closing.store(true, Ordering::SeqCst);
+            tasks.iter().map(|(_, waker)| waker.clone()).collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+        self.sleepers.wake_all();
+    }
+
+    fn has_work(&self) -> bool {
+        !self.injector.is_empty() || self.queues.iter().any(|queue| !queue.is_empty())
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_closing() && self.tasks.lock().is_empty()
+    }
+
+    /// The life of worker number `index`.
+    pub(crate) fn work(self: Arc<Self>, index: usize) {
+        let entered = context::enter("Executor", Context::Workers(self.clone()), Some(index));
+        let worker = Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default() };
+        while let Some(runnable) = worker.next() {
+            runnable.run();
+        }
+        drop(entered);
+    }
+}
+
+/// The thread of a worker.
+struct Worker<'a> {
+    this: &'a Workers,
+    index: usize,
+    turn: Cell<u32>,
+    /// The buffer of `fire_timers`, kept between calls.
+    due: RefCell<Vec<Waker>>,
+}
+
+impl Worker<'_> {
+    fn queue(&self) -> &StealQueue<Runnable<Info>> {
+        &self.this.queues[self.index]
+    }
+
+    /// The next turn. Sleeps until there is one; None when the executor is over.
+    fn next(&self) -> Option<Runnable<Info>> {
+        let turn = self.turn.get().wrapping_add(1);
+        self.turn.set(turn);
+        if turn.is_multiple_of(TURNS_BETWEEN_LOOKS) {
+            self.fire_timers();
+            self.take_injected();
+        }
+        if let Some(runnable) = self.queue().pop() {
+            return Some(runnable);
+        }
+        let this = self.this;
+        loop {
+            this.sleepers.start_searching();
+            let found = self.search();
+            this.sleepers.stop_searching(found.is_some(), || this.has_work());
+            if found.is_some() {
+                return found;
+            }
+            if this.is_over() {
+                return None;
+            }
+            this.sleepers.sleep(|| this.timers.next(), || this.has_work() || this.is_over());
+        }
+    }
+
+    fn search(&self) -> Option<Runnable<Info>> {
+        self.fire_timers();
+        self.take_injected();
+        self.queue().pop().or_else(|| {
+            // Each begins with its neighbour, so that thieves spread out.
+            let (before, after) = self.this.queues.split_at(self.index);
+            after[1..].iter().chain(before).find_map(|victim| victim.steal_into(self.queue()))
+        })
+    }
+
+    /// Takes in what came from other threads. The other workers steal their shares.
+    fn take_injected(&self) {
+        if !self.this.injector.is_empty() {
+            let mut runnables = VecDeque::new();
+            self.this.injector.drain_into(&mut runnables);
+            if !runnables.is_empty() {
+                let is_many = runnables.len() > 1;
+                self.queue().append(&mut runnables);
+                if is_many {
+                    self.this.sleepers.work_published();
+                }
+            }
+        }
+    }
+
+    fn fire_timers(&self) {
+        let mut due = self.due.borrow_mut();
+        self.this.timers.take_due(&mut due);
+        for waker in due.drain(..) {
+            // One that panics must cost the others nothing.
+            swallow(|| waker.wake());
+        }
+    }
+}
