@@ -1,7 +1,10 @@
 //! The circle of waiters and the node in it: all that follows raw pointers. The invariants are in the parent module.
 
-use crate::const_unless_loom;
-use crate::sync::{UnsafeCell, atomic::AtomicUsize};
+use crate::sync::{
+    UnsafeCell,
+    atomic::{AtomicUsize, Ordering},
+};
+use crate::{Wakers, const_unless_loom};
 use std::{marker::PhantomPinned, ptr, task::Waker};
 
 /// The stage of a waiter that is neither linked nor granted.
@@ -169,6 +172,46 @@ impl<D> List<D> {
                 Node::set_next(last, first);
             }
             (List { head: first }, taken)
+        }
+    }
+
+    /// Grants nodes from the head on until `limit` is reached, `wakers` is full, or all are granted. Returns how many.
+    ///
+    /// The circle is closed again once at the end, not for each node: nobody can look at it before that.
+    ///
+    /// # Safety
+    ///
+    /// The list's mutex is held.
+    pub(super) unsafe fn grant_front<const N: usize>(&mut self, limit: usize, wakers: &mut Wakers<N>) -> usize {
+        let mut node = self.head;
+        if node.is_null() {
+            return 0;
+        }
+        // SAFETY: a node is linked, hence alive (I4), and ours under the mutex (I1), until it is granted; what is needed of
+        // it is read before (I3). The tail is the last one to be granted, and not touched after that.
+        unsafe {
+            let tail = Node::links(node).0;
+            let mut granted = 0;
+            while granted < limit && !wakers.is_full() {
+                let next = Node::links(node).1;
+                let waker = (*node).body.with_mut(|body| (*body).waker.take());
+                // Ordering: Release, as in `Front::grant`.
+                (*node).stage.store(GRANTED, Ordering::Release);
+                granted += 1;
+                // Always there; but a panic in here would leave the circle broken.
+                if let Some(waker) = waker {
+                    wakers.push(waker);
+                }
+                if node == tail {
+                    self.head = ptr::null();
+                    return granted;
+                }
+                node = next;
+            }
+            self.head = node;
+            Node::set_prev(node, tail);
+            Node::set_next(tail, node);
+            granted
         }
     }
 

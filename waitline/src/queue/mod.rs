@@ -48,8 +48,8 @@ pub use list::{List, Lists};
 pub use side_list::{ForeignQueue, SideList};
 pub use waiter::{Entry, Handle, Waiter};
 
-use crate::const_unless_loom;
 use crate::sync::{Mutex, MutexGuard, UnsafeCell, atomic::Ordering};
+use crate::{Wakers, const_unless_loom};
 use list::{GRANTED, Node};
 use std::{
     fmt,
@@ -205,6 +205,18 @@ impl<'a, P: Protocol> Locked<'a, P> {
     pub fn for_each(&mut self, list: usize, f: impl FnMut(&mut P::Data)) {
         // SAFETY: I1.
         self.with_lists(|lists, _| unsafe { lists.all()[list].for_each(f) });
+    }
+
+    /// Grants waiters of list number `list`, longest waiting first, until `wakers` is full or `limit` or all are granted.
+    ///
+    /// The same as to [`grant`](Front::grant) the front again and again, at a lower price for each. Returns how many.
+    pub fn grant_front<const N: usize>(&mut self, list: usize, limit: usize, wakers: &mut Wakers<N>) -> usize {
+        self.with_lists(|lists, len| {
+            // SAFETY: I1.
+            let granted = unsafe { lists.all()[list].grant_front(limit, wakers) };
+            *len -= granted as u32;
+            granted
+        })
     }
 
     #[inline(always)]

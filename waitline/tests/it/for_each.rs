@@ -1,8 +1,9 @@
-//! `Locked::for_each`: every waiter of one list, in order, and nobody else.
+//! `Locked::for_each` and `grant_front`: the waiters of one list, in order, and nobody else.
 
 use std::pin::{Pin, pin};
 use std::task::Waker;
-use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter};
+use waitline::testing::{CountingWaker, poll_with};
+use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers};
 
 enum Numbers {}
 
@@ -58,4 +59,49 @@ fn for_each_writes_what_the_waiter_then_finds() {
     drop(queue.lock().front(1).map(|first| first.grant()));
     assert!(waitline::testing::poll_once(pin!(std::future::poll_fn(|cx| waiter.as_mut().poll_grant(cx)))).is_ready());
     assert_eq!(*waiter.data(), 8);
+}
+
+/// Every split of a list of up to six into granted and left, by the limit or by the room for wakers; then the list must
+/// still let go of any one of its waiters, take a new one, and be granted to the end.
+#[test]
+fn grant_front_grants_the_first_ones_and_leaves_a_whole_list() {
+    for (n, limit) in (0..=6).flat_map(|n| (0..=7).map(move |limit| (n, limit))) {
+        for cancelled in limit..n.max(limit + 1) {
+            let queue = WaitQueue::<Numbers>::new((), ());
+            let waker = CountingWaker::new();
+            let mut other = Box::pin(Waiter::new(Via(&queue), 99));
+            enter(other.as_mut(), 0);
+            let mut waiters: Vec<_> = (0..n).map(|n| Some(Box::pin(Waiter::new(Via(&queue), n as u32)))).collect();
+            for waiter in waiters.iter_mut().flatten() {
+                waiter.as_mut().entry(&waker.waker()).wait_in(1);
+            }
+            let mut wakers = Wakers::<4>::new();
+            let granted = queue.lock().grant_front(1, limit, &mut wakers);
+            assert_eq!(granted, n.min(limit).min(4));
+            wakers.wake_all();
+            assert_eq!(waker.count(), granted);
+            let mut left: Vec<_> = (granted as u32..n as u32).collect();
+            assert_eq!(seen(&queue, 1), left);
+            assert_eq!(queue.lock().len(), left.len() + 1);
+            for (i, waiter) in waiters.iter_mut().flatten().enumerate() {
+                let ready = poll_with(pin!(std::future::poll_fn(|cx| waiter.as_mut().poll_grant(cx))), &waker.waker());
+                assert_eq!(ready.is_ready(), i < granted);
+            }
+            if let Some(waiter) = waiters.get_mut(cancelled) {
+                *waiter = None;
+                left.retain(|waiter| *waiter != cancelled as u32);
+                assert_eq!(seen(&queue, 1), left);
+            }
+            let mut late = Box::pin(Waiter::new(Via(&queue), 6));
+            enter(late.as_mut(), 1);
+            left.push(6);
+            assert_eq!(seen(&queue, 1), left);
+            while queue.lock().grant_front(1, usize::MAX, &mut wakers) > 0 {
+                wakers.wake_all();
+            }
+            assert_eq!(seen(&queue, 1), []);
+            assert_eq!(seen(&queue, 0), [99]);
+            assert_eq!(queue.lock().len(), 1);
+        }
+    }
 }
