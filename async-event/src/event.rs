@@ -16,7 +16,7 @@
 //! - **E2** The section that sets the state empties WAITING, and a waiter enters WAITING only if it finds the state clear
 //!   in the same section. So nobody waits for a set event.
 
-use crate::release::{LEAVING, WAITING, release};
+use crate::release::{LEAVING, WAITING, release, release_one};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -160,8 +160,10 @@ impl Event {
             queue.splice(WAITING, LEAVING);
         }
         // Nobody is in WAITING now (E2); another set may have left somebody in LEAVING.
-        if !queue.is_empty() {
-            release(&self.queue, queue, |queue| queue);
+        match queue.len() {
+            0 => {}
+            1 => release_one(queue),
+            _ => release(&self.queue, queue, |queue| queue),
         }
         was_clear
     }
@@ -177,6 +179,7 @@ impl Event {
     /// event.set();
     /// assert!(event.clear());
     /// ```
+    #[inline]
     pub fn clear(&self) -> bool {
         // The mutex also hands over what came before a `set` that found the event set, and wrote nothing.
         let mut queue = self.queue.lock();

@@ -23,8 +23,8 @@ pub(crate) const WAITING: usize = 0;
 /// The list of those who have got what they waited for, and are yet to be told.
 pub(crate) const LEAVING: usize = 1;
 
-/// How many are woken between two sections of the mutex. Models cannot afford many waiters, so there a round is one.
-const ROUND: usize = if cfg!(all(loom, feature = "loom")) { 1 } else { 32 };
+/// How many are woken between two sections of the mutex. Models cannot afford many waiters, so there a round is two.
+const ROUND: usize = if cfg!(all(loom, feature = "loom")) { 2 } else { 32 };
 
 /// Grants and wakes everybody in LEAVING, in rounds. WAITING is empty, having just been spliced into it.
 ///
@@ -56,19 +56,22 @@ pub(crate) fn release<'a, P: Protocol, H>(
     panic.resume();
 }
 
+/// The same for a crowd of one, which needs no rounds and no net: if its waker panics, that costs nobody else anything.
+#[inline]
+pub(crate) fn release_one<P: Protocol>(mut queue: Locked<'_, P>) {
+    let waker = queue.front(LEAVING).map(|first| first.grant());
+    drop(queue);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
 /// Grants up to a round of those for whom the caller is `answerable`.
 #[inline]
 fn grant_round<P: Protocol>(queue: &mut Locked<'_, P>, answerable: &mut usize, wakers: &mut Wakers<ROUND>) {
-    while *answerable > 0 && !wakers.is_full() {
-        match queue.front(LEAVING) {
-            Some(first) => {
-                wakers.push(first.grant());
-                *answerable -= 1;
-            }
-            // Others have cancelled, or were granted by a second caller.
-            None => *answerable = 0,
-        }
-    }
+    let granted = queue.grant_front(LEAVING, *answerable, wakers);
+    // A round that is not full has found the end of the list: others cancelled, or were granted by a second caller.
+    *answerable = if wakers.is_full() { *answerable - granted } else { 0 };
 }
 
 /// Lets the rounds go on after a panic.

@@ -1,6 +1,6 @@
 //! Models of the event and the barrier: `cargo loom`.
 //!
-//! In these builds a round of wake-ups is a single waiter, so that two waiters already take `set` through its rounds.
+//! In these builds a round of wake-ups is two waiters, so that a third one takes `set` to its second round.
 
 /// `cargo loom` sets `EXPECT_LOOM`. Without `--cfg loom` in effect it would run no model at all, and be green.
 #[cfg(not(all(loom, feature = "loom")))]

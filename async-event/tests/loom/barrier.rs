@@ -94,13 +94,13 @@ fn two_parties_over_two_rounds() {
 #[test]
 fn a_fast_party_is_in_the_next_round() {
     model("barrier: a fast party is in the next round", || {
-        let shared = Shared::new(3);
-        let (fast, slow) = (arrived(&shared), arrived(&shared));
+        let shared = Shared::new(4);
+        let (fast, mut middle, slow) = (arrived(&shared), arrived(&shared), arrived(&shared));
         let leader = spawn({
             let shared = shared.clone();
             move || {
                 shared.write(0);
-                assert_eq!(index(poll_once(wait(&shared).as_mut())), 2);
+                assert_eq!(index(poll_once(wait(&shared).as_mut())), 3);
             }
         });
         let fast = spawn({
@@ -112,12 +112,13 @@ fn a_fast_party_is_in_the_next_round() {
                 again
             }
         });
-        assert_eq!(block_on(slow).unwrap().index(), 1);
+        assert_eq!(block_on(slow).unwrap().index(), 2);
         assert_eq!(shared.read(0), 1);
         leader.join().unwrap();
+        assert_eq!(index(poll_once(middle.as_mut())), 1);
         let mut again = fast.join().unwrap();
-        let _second = arrived(&shared);
-        assert_eq!(index(poll_once(wait(&shared).as_mut())), 2);
+        let _others = [arrived(&shared), arrived(&shared)];
+        assert_eq!(index(poll_once(wait(&shared).as_mut())), 3);
         assert_eq!(index(poll_once(again.as_mut())), 0);
     });
 }
@@ -147,13 +148,13 @@ fn arrival_against_cancel() {
     });
 }
 
-/// The first of two waiting parties is dropped while the third one arrives: if the round is complete the second one keeps
-/// its index, otherwise it has moved up.
+/// The first of three waiting parties is dropped while the last one arrives: if the round is complete the others keep
+/// their indices, otherwise they have moved up.
 #[test]
 fn a_full_round_against_cancel() {
     model("barrier: a full round against cancel", || {
-        let shared = Shared::new(3);
-        let (doomed, mut second) = (arrived(&shared), arrived(&shared));
+        let shared = Shared::new(4);
+        let (doomed, mut second, mut third) = (arrived(&shared), arrived(&shared), arrived(&shared));
         let canceller = spawn(move || drop(doomed));
         let last = spawn({
             let shared = shared.clone();
@@ -166,14 +167,16 @@ fn a_full_round_against_cancel() {
         canceller.join().unwrap();
         match last.join().unwrap() {
             (_, turn @ Poll::Ready(_)) => {
-                assert_eq!(index(turn), 2);
+                assert_eq!(index(turn), 3);
                 assert_eq!(index(poll_once(second.as_mut())), 1);
+                assert_eq!(index(poll_once(third.as_mut())), 2);
             }
             (mut last, Poll::Pending) => {
-                assert_eq!(shared.n_waiting(), 2);
-                assert_eq!(index(poll_once(wait(&shared).as_mut())), 2);
+                assert_eq!(shared.n_waiting(), 3);
+                assert_eq!(index(poll_once(wait(&shared).as_mut())), 3);
                 assert_eq!(index(poll_once(second.as_mut())), 0);
-                assert_eq!(index(poll_once(last.as_mut())), 1);
+                assert_eq!(index(poll_once(third.as_mut())), 1);
+                assert_eq!(index(poll_once(last.as_mut())), 2);
             }
         }
         assert_eq!(shared.n_waiting(), 0);
@@ -215,19 +218,19 @@ fn two_parties_against_abort() {
 #[test]
 fn a_full_round_against_abort() {
     model("barrier: a full round against abort", || {
-        let shared = Shared::new(3);
-        let (mut first, mut second) = (arrived(&shared), arrived(&shared));
+        let shared = Shared::new(4);
+        let mut waits = [arrived(&shared), arrived(&shared), arrived(&shared)];
         let leader = spawn({
             let shared = shared.clone();
             move || block_on(shared.wait()).is_ok()
         });
         shared.abort();
         let complete = leader.join().unwrap();
-        let turns = [poll_once(first.as_mut()), poll_once(second.as_mut())];
+        let turns = waits.each_mut().map(|wait| poll_once(wait.as_mut()));
         if complete {
-            assert_eq!(turns.map(index), [0, 1]);
+            assert_eq!(turns.map(index), [0, 1, 2]);
         } else {
-            assert_eq!(turns, [Poll::Ready(Err(BrokenBarrier)); 2]);
+            assert_eq!(turns, [Poll::Ready(Err(BrokenBarrier)); 3]);
         }
     });
 }

@@ -146,11 +146,12 @@ fn set_against_cancel() {
 fn set_against_cancel_of_the_last() {
     model("event: set against cancel of the last", || {
         let shared = Shared::new();
-        let (first, second) = (begun(&shared), begun(&shared));
-        let canceller = spawn(move || drop(second));
+        let (first, second, third) = (begun(&shared), begun(&shared), begun(&shared));
+        let canceller = spawn(move || drop(third));
         shared.write();
         assert!(shared.set());
         block_on(first);
+        block_on(second);
         assert_eq!(shared.read(), 1);
         canceller.join().unwrap();
     });
@@ -190,14 +191,13 @@ fn set_and_clear_against_two_waiters() {
 fn clear_in_the_middle_of_a_set() {
     model("event: clear in the middle of a set", || {
         let shared = Shared::new();
-        let (mut first, mut second) = (begun(&shared), begun(&shared));
+        let mut waits = [begun(&shared), begun(&shared), begun(&shared)];
         let clearer = spawn({
             let shared = shared.clone();
             move || shared.clear()
         });
         assert!(shared.set());
-        assert!(poll_once(first.as_mut()).is_ready());
-        assert!(poll_once(second.as_mut()).is_ready());
+        assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_ready()));
         let cleared = clearer.join().unwrap();
         assert_eq!(shared.is_set(), !cleared);
     });
@@ -209,14 +209,13 @@ fn clear_in_the_middle_of_a_set() {
 fn two_setters() {
     model("event: two setters", || {
         let shared = Shared::new();
-        let (mut first, mut second) = (begun(&shared), begun(&shared));
+        let mut waits = [begun(&shared), begun(&shared), begun(&shared)];
         let other = spawn({
             let shared = shared.clone();
             move || shared.set()
         });
         let changed = shared.set();
-        assert!(poll_once(first.as_mut()).is_ready());
-        assert!(poll_once(second.as_mut()).is_ready());
+        assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_ready()));
         assert_ne!(changed, other.join().unwrap());
     });
 }
@@ -226,7 +225,7 @@ fn two_setters() {
 fn a_wait_after_a_clear_needs_another_set() {
     model("event: a wait after a clear needs another set", || {
         let shared = Shared::new();
-        let (first, _second) = (begun(&shared), begun(&shared));
+        let (first, _second, _third) = (begun(&shared), begun(&shared), begun(&shared));
         let setter = spawn({
             let shared = shared.clone();
             move || assert!(shared.set())
