@@ -6,6 +6,7 @@
 
 pub mod condition;
 pub mod drive;
+pub mod event;
 pub mod lock;
 pub mod runner;
 
@@ -64,7 +65,7 @@ impl Workload {
 /// The known groups, if there is none of that name.
 pub fn workloads(group: Option<&str>) -> Result<Vec<Workload>, String> {
     type Group = (&'static str, fn() -> Vec<Workload>);
-    const GROUPS: &[Group] = &[("lock", lock::workloads)];
+    const GROUPS: &[Group] = &[("event", event::workloads), ("lock", lock::workloads)];
     let chosen: Vec<Workload> = GROUPS
         .iter()
         .filter(|(name, _)| group.is_none_or(|wanted| wanted == *name))
