@@ -133,7 +133,7 @@ impl RawSemaphore {
         let mut seen = word.load(Ordering::Relaxed);
         while !has_waiters(seen) && permits(seen) >= n {
             // Ordering: Acquire pairs with the Release of whoever freed the permits (S6).
-            match word.compare_exchange_weak(seen, seen - pack(n, false), Ordering::Acquire, Ordering::Relaxed) {
+            match word.compare_exchange(seen, seen - pack(n, false), Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }
@@ -156,7 +156,7 @@ impl RawSemaphore {
         while !has_waiters(seen) {
             let sum = plus(seen, n, past_max)?;
             // Ordering: Release pairs with the Acquire in `try_acquire`, `try_acquire_or_announce` and `owned_word`.
-            match word.compare_exchange_weak(seen, sum, Ordering::Release, Ordering::Relaxed) {
+            match word.compare_exchange(seen, sum, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return Ok(true),
                 Err(now) => seen = now,
             }
@@ -222,7 +222,7 @@ impl RawSemaphore {
             let due = queue.front(QUEUE).is_some_and(|mut first| *first.data() <= permits(seen));
             let taken = if due { 0 } else { n.min(permits(seen)) };
             // Ordering: Relaxed; the permits go nowhere. Releases before this one stay visible by S6.
-            match word.compare_exchange_weak(seen, seen - pack(taken, false), Ordering::Relaxed, Ordering::Relaxed) {
+            match word.compare_exchange(seen, seen - pack(taken, false), Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return taken,
                 Err(now) => seen = now,
             }
@@ -282,7 +282,7 @@ fn try_acquire_or_announce(queue: &mut Locked<'_, SemProtocol>, n: usize) -> boo
             // Ordering: Relaxed; those who look for waiters find ours by way of the mutex.
             (seen | HAS_WAITERS, Ordering::Relaxed)
         };
-        match word.compare_exchange_weak(seen, to, success, Ordering::Relaxed) {
+        match word.compare_exchange(seen, to, success, Ordering::Relaxed) {
             Ok(_) => return fits,
             Err(now) => seen = now,
         }

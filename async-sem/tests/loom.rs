@@ -15,11 +15,10 @@ use waitline::{
 };
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
-/// An exported `RUSTFLAGS` displaces the `--cfg loom` of `cargo loom`, and no model runs.
 #[cfg(not(all(loom, feature = "loom")))]
 #[test]
-fn models_run_if_they_are_expected() {
-    assert!(std::env::var_os("EXPECT_LOOM").is_none(), "EXPECT_LOOM is set, but this build has no model in it");
+fn models_run_under_loom_when_loom_is_expected() {
+    assert!(std::env::var_os("EXPECT_LOOM").is_none(), "built without `--cfg loom`: is RUSTFLAGS exported?");
 }
 
 type Task = waitline::testing::JoinHandle<()>;
