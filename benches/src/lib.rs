@@ -9,6 +9,7 @@ pub mod drive;
 pub mod event;
 pub mod lock;
 pub mod runner;
+pub mod sem;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::{fmt, time::Duration};
@@ -65,7 +66,7 @@ impl Workload {
 /// The known groups, if there is none of that name.
 pub fn workloads(group: Option<&str>) -> Result<Vec<Workload>, String> {
     type Group = (&'static str, fn() -> Vec<Workload>);
-    const GROUPS: &[Group] = &[("event", event::workloads), ("lock", lock::workloads)];
+    const GROUPS: &[Group] = &[("event", event::workloads), ("lock", lock::workloads), ("sem", sem::workloads)];
     let chosen: Vec<Workload> = GROUPS
         .iter()
         .filter(|(name, _)| group.is_none_or(|wanted| wanted == *name))
