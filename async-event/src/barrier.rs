@@ -250,6 +250,16 @@ impl fmt::Debug for Barrier {
 }
 
 /// What a party gets from a complete round.
+///
+/// ```
+/// # use futures_lite::future::{block_on, zip};
+/// let barrier = waitline_event::Barrier::new(2);
+/// let (first, second) = block_on(zip(barrier.wait(), barrier.wait()));
+/// let (first, second) = (first?, second?);
+/// assert_eq!((first.index(), first.is_leader()), (0, false));
+/// assert_eq!((second.index(), second.is_leader()), (1, true));
+/// # Ok::<(), waitline_event::BrokenBarrier>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BarrierTurn {
     index: usize,
@@ -259,19 +269,49 @@ pub struct BarrierTurn {
 impl BarrierTurn {
     /// The party's place in the order of arrival among those who completed the round: from 0 to one less than there are
     /// parties. The return value of `asyncio.Barrier.wait`.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let shards = [["a", "b"]];
+    /// let barrier = waitline_event::Barrier::new(1);
+    /// // Each party of the round takes a part of the work.
+    /// let part = barrier.wait().await?.index();
+    /// assert_eq!(shards[part], ["a", "b"]);
+    /// # Ok::<(), waitline_event::BrokenBarrier>(())
+    /// # }).unwrap();
+    /// ```
     #[inline]
     pub fn index(&self) -> usize {
         self.index
     }
 
     /// Whether the party was the last to arrive. There is one leader in each round.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let barrier = waitline_event::Barrier::new(1);
+    /// if barrier.wait().await?.is_leader() {
+    ///     // Once per round.
+    /// }
+    /// # Ok::<(), waitline_event::BrokenBarrier>(())
+    /// # }).unwrap();
+    /// ```
     #[inline]
     pub fn is_leader(&self) -> bool {
         self.is_leader
     }
 }
 
-/// The error of [`Barrier::wait`]: the barrier was aborted, or reset while this party waited.
+/// The error of [`Barrier::wait`]: the barrier was aborted, or reset while this party waited. The meaning of Python's
+/// `BrokenBarrierError`.
+///
+/// ```
+/// # use waitline_event::{Barrier, BrokenBarrier};
+/// let barrier = Barrier::new(2);
+/// barrier.abort();
+/// assert_eq!(futures_lite::future::block_on(barrier.wait()), Err(BrokenBarrier));
+/// assert_eq!(BrokenBarrier.to_string(), "the barrier was aborted or reset");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BrokenBarrier;
 
@@ -284,7 +324,7 @@ impl fmt::Display for BrokenBarrier {
 impl Error for BrokenBarrier {}
 
 pin_project! {
-    /// The future of [`Barrier::wait`].
+    /// The future of [`Barrier::wait`]. Dropping it takes the arrival back, unless its round is complete.
     #[must_use = "futures do nothing unless polled"]
     pub struct BarrierWait<'a> {
         #[pin]

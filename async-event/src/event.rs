@@ -266,7 +266,7 @@ impl fmt::Debug for Event {
 }
 
 pin_project! {
-    /// The future of [`Event::wait`].
+    /// The future of [`Event::wait`]. Dropping it changes nothing for others.
     #[must_use = "futures do nothing unless polled"]
     pub struct Wait<'a> {
         #[pin]
