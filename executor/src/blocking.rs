@@ -84,6 +84,8 @@ pub struct ThreadPool {
 
 struct Shared {
     max_threads: usize,
+    /// [`IDLE_TIME`], but in a test.
+    idle_time: Duration,
     /// Each idle thread waits in a `get`, so that a job is handed to the thread that has been idle longest.
     jobs: Queue<Runnable<Info>>,
     /// How many threads there are, also those that are just starting.
@@ -109,7 +111,12 @@ impl ThreadPool {
     #[track_caller]
     pub fn new(max_threads: usize) -> Self {
         assert!(max_threads > 0, "`ThreadPool::new(0)`: a pool needs at least one thread to run anything");
-        let shared = Shared { max_threads, jobs: Queue::unbounded(), threads: Mutex::new(0), ended: Parker::new() };
+        Self::with_idle_time(max_threads, IDLE_TIME)
+    }
+
+    fn with_idle_time(max_threads: usize, idle_time: Duration) -> Self {
+        let (jobs, threads, ended) = (Queue::unbounded(), Mutex::new(0), Parker::new());
+        let shared = Shared { max_threads, idle_time, jobs, threads, ended };
         Self { shared: Arc::new(shared) }
     }
 
@@ -200,7 +207,7 @@ impl Shared {
         }
         let waited = {
             let get = pin!(self.jobs.get());
-            bell.wait(waker, get, Instant::now() + IDLE_TIME)
+            bell.wait(waker, get, Instant::now() + self.idle_time)
             // A job that comes between the wait and the drop of `get` goes back to the queue.
         };
         if let Some(Ok(job)) = waited {
@@ -269,5 +276,32 @@ impl<F: FnOnce() -> T, T> Future for Call<F> {
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
         let f = self.0.take().expect("a job is polled once");
         Poll::Ready(f())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use futures_lite::future::block_on;
+
+    #[test]
+    fn idle_threads_end_and_later_jobs_start_new_ones() {
+        let pool = ThreadPool::with_idle_time(2, Duration::from_millis(1));
+        for round in 0..20 {
+            assert_eq!(block_on(pool.run(move || round)).unwrap(), round);
+            let begin = Instant::now();
+            while *pool.shared.threads.lock() > 0 {
+                assert!(begin.elapsed() < Duration::from_secs(30), "an idle thread stays");
+                thread::yield_now();
+            }
+        }
+    }
+
+    #[test]
+    fn jobs_that_race_with_the_end_of_idle_threads_all_run() {
+        let pool = ThreadPool::with_idle_time(2, Duration::ZERO);
+        for round in 0..5000 {
+            assert_eq!(block_on(pool.run(move || round)).unwrap(), round);
+        }
     }
 }

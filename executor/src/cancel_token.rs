@@ -201,7 +201,7 @@ impl fmt::Debug for Cancelled<'_> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 

@@ -22,7 +22,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | order | strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
+//! | order | on one thread strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
 //! | starvation | timers and wakes from other threads are looked at every 61 turns, however busy the loop is |
 //! | allocation | one per [`spawn`], none per wake; a cancelled timer is not kept |
 //! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks |
@@ -31,9 +31,11 @@
 //!
 //! # asyncio's names
 //!
+//! [`from_asyncio`] shows them side by side with examples.
+//!
 //! | asyncio | here |
 //! |---|---|
-//! | `run` | [`run`] |
+//! | `run` | [`run`]; on several threads [`Executor`] |
 //! | `create_task` | [`spawn`], [`spawn_local`], [`spawn_named`] |
 //! | `Task.cancel`, `done`, `get_name` | [`JoinHandle::cancel`], [`is_finished`](JoinHandle::is_finished), [`name`](JoinHandle::name) |
 //! | `sleep`, `sleep(0)` | [`sleep`], [`yield_now`] |
@@ -43,11 +45,6 @@
 //! | `try … finally` with `await` in it | [`spawn_with_cleanup`] |
 //! | `to_thread`, `run_in_executor` | [`run_blocking`], [`ThreadPool::run`] |
 //!
-//! # How it is verified
-//!
-//! Every guarantee above has tests in `tests/it`; unsafe code is confined to the task cell and the one place that spawns
-//! futures which are not `Send`.
-
 //! # The primitives
 //!
 //! [`sync`] re-exports the locks, events, semaphores and queues of the family, so that one dependency is enough:
@@ -75,6 +72,13 @@
 //!     assert_eq!(sum, 3);
 //! });
 //! ```
+//!
+//! # How it is verified
+//!
+//! Every guarantee above has tests in `tests/it`, and random programs of tasks that spawn, cancel, panic, sleep and block run on
+//! both kinds of event loop. `tests/loom.rs` models what threads share: parking against waking, the injector, the stealing
+//! queue, and which worker sleeps or is woken. Unsafe code is confined to making tasks: `async-task`'s cell around a body that
+//! borrows its info, and the promise that futures which are not `Send` stay on their thread.
 
 #![deny(unsafe_code)]
 
@@ -136,3 +140,6 @@ pub mod sync {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[doc = include_str!("../docs/from-asyncio.md")]
+pub mod from_asyncio {}

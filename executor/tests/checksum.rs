@@ -1,5 +1,5 @@
 //! The example `checksum`, run as a program.
-#![cfg(unix)]
+#![cfg(all(unix, not(loom)))]
 
 use sha2::{Digest, Sha256};
 use std::{

@@ -167,9 +167,7 @@ impl App {
     /// Takes batches from the queue until it is closed and empty, or a stop has left one undone.
     async fn work(self: Arc<Self>) {
         let mut hashing = Hashing::new();
-        while !self.stop.is_set()
-            && let Ok(batch) = self.batches.get().await
-        {
+        while let Ok(batch) = self.batches.get().await {
             // At most one file of a batch is open at a time.
             let _permit = self.open_files.acquire().await;
             hashing.begin(batch);

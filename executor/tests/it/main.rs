@@ -1,4 +1,5 @@
-//! The executor's behaviour, as a program sees it.
+//! The executor's behaviour, as a program sees it. The models are in `tests/loom.rs`.
+#![cfg(not(loom))]
 
 mod blocking;
 mod cancel;

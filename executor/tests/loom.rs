@@ -1,0 +1,321 @@
+//! Models of what the executor's threads share: the parker, the injector, the stealing queue, and who sleeps and is woken.
+//! `cargo loom` runs them.
+//!
+//! The sources under test are compiled in here once more, because they are no part of the public interface.
+#![allow(dead_code, unreachable_pub)]
+
+/// `cargo loom` sets `EXPECT_LOOM`. Without `--cfg loom` in effect it would run no model at all, and be green.
+#[cfg(not(all(loom, feature = "loom")))]
+#[test]
+fn models_run_under_loom_when_loom_is_expected() {
+    assert!(std::env::var_os("EXPECT_LOOM").is_none(), "`--cfg loom` got lost: is RUSTFLAGS exported?");
+}
+
+#[cfg(all(loom, feature = "loom"))]
+#[path = "../src/injector.rs"]
+mod injector;
+#[cfg(all(loom, feature = "loom"))]
+#[path = "../src/parker.rs"]
+mod parker;
+#[cfg(all(loom, feature = "loom"))]
+#[path = "../src/sleepers.rs"]
+mod sleepers;
+#[cfg(all(loom, feature = "loom"))]
+#[path = "../src/steal.rs"]
+mod steal;
+
+#[cfg(all(loom, feature = "loom"))]
+mod models {
+    use crate::{injector::Injector, parker::Parker, sleepers::Sleepers, steal::StealQueue};
+    use std::{collections::VecDeque, io::Write};
+    use waitline::{
+        sync::{
+            Arc, UnsafeCell,
+            atomic::{AtomicUsize, Ordering},
+        },
+        testing::{model, spawn},
+    };
+
+    /// [`model`] at preemption bound 2 at most, for three threads around an event-listener: at bound 3 these take many minutes.
+    /// Two of the three at bound 3 are in the models beside them.
+    fn model_of_three(name: &str, body: impl Fn() + Send + Sync + 'static) {
+        let mut builder = loom::model::Builder::new();
+        let bound = builder.preemption_bound.map_or(2, |bound| bound.min(2));
+        builder.preemption_bound = Some(bound);
+        let runs = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counter = runs.clone();
+        builder.check(move || {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            body();
+        });
+        let runs = runs.load(std::sync::atomic::Ordering::Relaxed);
+        // Past the test harness, as `model` does: CI adds these lines up.
+        _ = writeln!(std::io::stderr(), "loom model: {name}: {runs} interleavings at bound {bound}");
+    }
+
+    /// An item whose content loom checks for races: it is written before it is pushed, and read after it is taken.
+    struct Item(UnsafeCell<usize>);
+
+    // SAFETY: only one thread has the item at a time, which is what the models check.
+    unsafe impl Send for Item {}
+
+    impl Item {
+        fn new(value: usize) -> Self {
+            let item = Self(UnsafeCell::new(0));
+            // SAFETY: nobody else has it.
+            item.0.with_mut(|place| unsafe { *place = value });
+            item
+        }
+
+        fn read(self) -> usize {
+            // SAFETY: whoever took it has it alone.
+            self.0.with_mut(|place| unsafe { *place })
+        }
+    }
+
+    /// The loop's side: takes in until it has `count` items, and parks in between.
+    fn receive(injector: &Injector<Item>, parker: &Parker, count: usize) -> Vec<usize> {
+        let mut items = VecDeque::new();
+        loop {
+            injector.drain_into(&mut items);
+            if items.len() == count {
+                return items.into_iter().map(Item::read).collect();
+            }
+            parker.park(None, || !injector.is_empty());
+        }
+    }
+
+    /// A push and an unpark on one thread, a last look and a park on another: the item always arrives.
+    #[test]
+    fn a_push_reaches_a_thread_that_parks() {
+        model("executor: push against park", || {
+            let shared = Arc::new((Injector::new(), Parker::new()));
+            let pusher = spawn({
+                let shared = shared.clone();
+                move || {
+                    shared.0.push(Item::new(1));
+                    shared.1.unpark();
+                }
+            });
+            assert_eq!(receive(&shared.0, &shared.1, 1), [1]);
+            pusher.join().unwrap();
+        });
+    }
+
+    /// Two threads push to a third that parks: nothing is lost or doubled, and each thread's items keep their order.
+    #[test]
+    fn two_pushers_reach_a_thread_that_parks() {
+        model("executor: two pushers against park", || {
+            let shared = Arc::new((Injector::new(), Parker::new()));
+            let pushers = [1, 2].map(|value| {
+                let shared = shared.clone();
+                spawn(move || {
+                    shared.0.push(Item::new(value));
+                    shared.1.unpark();
+                })
+            });
+            let mut got = receive(&shared.0, &shared.1, 2);
+            got.sort_unstable();
+            assert_eq!(got, [1, 2]);
+            pushers.into_iter().for_each(|pusher| pusher.join().unwrap());
+        });
+    }
+
+    /// Two threads park in one place, and two pushes wake them both: a wake-up that one of them has not answered yet does
+    /// not swallow the other's.
+    #[test]
+    fn two_parked_threads_get_an_item_each() {
+        model_of_three("executor: a push each for two parked threads", || {
+            let shared = Arc::new((StealQueue::new(), Parker::new()));
+            let take = |shared: &(StealQueue<Item>, Parker)| {
+                loop {
+                    if let Some(item) = shared.0.pop() {
+                        // What is left is for the other one.
+                        if !shared.0.is_empty() {
+                            shared.1.unpark();
+                        }
+                        return item.read();
+                    }
+                    shared.1.park(None, || !shared.0.is_empty());
+                }
+            };
+            let other = spawn({
+                let shared = shared.clone();
+                move || take(&shared)
+            });
+            let pusher = spawn({
+                let shared = shared.clone();
+                move || {
+                    for value in [1, 2] {
+                        shared.0.push(Item::new(value));
+                        shared.1.unpark();
+                    }
+                }
+            });
+            let got = take(&shared) + other.join().unwrap();
+            assert_eq!(got, 3);
+            pusher.join().unwrap();
+        });
+    }
+
+    /// The owner pushes and pops while a thief steals: every item comes out once, and the owner's in their order.
+    #[test]
+    fn owner_and_thief_share_the_items() {
+        model("executor: pop against steal", || {
+            let queue = Arc::new(StealQueue::new());
+            queue.push(Item::new(1));
+            let thief = spawn({
+                let queue = queue.clone();
+                move || {
+                    let mine = StealQueue::new();
+                    let first = queue.steal_into(&mine);
+                    let rest = std::iter::from_fn(|| mine.pop());
+                    first.into_iter().chain(rest).map(Item::read).collect::<Vec<_>>()
+                }
+            });
+            queue.push(Item::new(2));
+            queue.push(Item::new(3));
+            let mut own: Vec<usize> = queue.pop().into_iter().map(Item::read).collect();
+            let stolen = thief.join().unwrap();
+            own.extend(std::iter::from_fn(|| queue.pop()).map(Item::read));
+            assert!(own.is_sorted() && stolen.is_sorted());
+            let mut all = [own, stolen].concat();
+            all.sort_unstable();
+            assert_eq!(all, [1, 2, 3]);
+        });
+    }
+
+    /// Two thieves that rob each other while they hold items do not deadlock, and lose nothing.
+    #[test]
+    fn thieves_may_rob_each_other() {
+        model("executor: steal against steal", || {
+            let queues = Arc::new([StealQueue::new(), StealQueue::new()]);
+            // Three each, so that there is something to put into the own queue.
+            for (queue, values) in queues.iter().zip([[1, 2, 4], [8, 16, 32]]) {
+                values.into_iter().for_each(|value| queue.push(Item::new(value)));
+            }
+            let rob = |queues: &[StealQueue<Item>; 2], me: usize| {
+                queues[1 - me].steal_into(&queues[me]).map_or(0, Item::read)
+            };
+            let other = spawn({
+                let queues = queues.clone();
+                move || rob(&queues, 1)
+            });
+            let mut sum = rob(&queues, 0) + other.join().unwrap();
+            for queue in queues.iter() {
+                sum += std::iter::from_fn(|| queue.pop()).map(Item::read).sum::<usize>();
+            }
+            assert_eq!(sum, 63);
+        });
+    }
+
+    /// Two workers' queues, and who of them sleeps; the parts of `Workers` without its tasks.
+    struct Pool {
+        queues: [StealQueue<Item>; 2],
+        injector: Injector<Item>,
+        sleepers: Sleepers,
+        left: AtomicUsize,
+    }
+
+    impl Pool {
+        fn new(items: usize) -> Arc<Self> {
+            Arc::new(Self {
+                queues: [StealQueue::new(), StealQueue::new()],
+                injector: Injector::new(),
+                sleepers: Sleepers::new(),
+                left: AtomicUsize::new(items),
+            })
+        }
+
+        fn is_over(&self) -> bool {
+            self.left.load(Ordering::Relaxed) == 0
+        }
+
+        fn has_work(&self) -> bool {
+            !self.injector.is_empty() || self.queues.iter().any(|queue| !queue.is_empty())
+        }
+
+        /// As `Worker::next`, until all items were taken by somebody.
+        fn work(&self, me: usize) -> usize {
+            let mut sum = 0;
+            loop {
+                if self.is_over() {
+                    return sum;
+                }
+                self.sleepers.start_searching();
+                let mut injected = VecDeque::new();
+                self.injector.drain_into(&mut injected);
+                if !injected.is_empty() {
+                    self.queues[me].append(&mut injected);
+                }
+                let found = self.queues[me].pop().or_else(|| self.queues[1 - me].steal_into(&self.queues[me]));
+                self.sleepers.stop_searching(found.is_some(), || self.has_work());
+                match found {
+                    Some(item) => {
+                        sum += item.read();
+                        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+                            self.sleepers.wake_all();
+                        }
+                    }
+                    None if self.is_over() => return sum,
+                    None => self.sleepers.sleep(|| None, || self.has_work() || self.is_over()),
+                }
+            }
+        }
+    }
+
+    /// An item injected while two workers search, go to sleep or sleep: one of them takes it, and both end.
+    #[test]
+    fn an_injected_item_is_taken_by_a_worker() {
+        model_of_three("executor: inject against two workers", || {
+            let pool = Pool::new(1);
+            let other = spawn({
+                let pool = pool.clone();
+                move || pool.work(1)
+            });
+            let injecting = spawn({
+                let pool = pool.clone();
+                move || {
+                    pool.injector.push(Item::new(1));
+                    pool.sleepers.work_published();
+                }
+            });
+            assert_eq!(pool.work(0) + other.join().unwrap(), 1);
+            injecting.join().unwrap();
+        });
+    }
+
+    /// The same with one worker: whether it searches, goes to sleep or sleeps, it takes the item.
+    #[test]
+    fn an_injected_item_is_taken_by_a_lone_worker() {
+        model("executor: inject against a worker", || {
+            let pool = Pool::new(1);
+            let injecting = spawn({
+                let pool = pool.clone();
+                move || {
+                    pool.injector.push(Item::new(1));
+                    pool.sleepers.work_published();
+                }
+            });
+            assert_eq!(pool.work(0), 1);
+            injecting.join().unwrap();
+        });
+    }
+
+    /// A worker publishes in its own queue and never looks there again, as one that blocks: the other worker takes it.
+    #[test]
+    fn an_item_of_a_blocked_worker_is_stolen() {
+        model("executor: a blocked worker's queue", || {
+            let pool = Pool::new(2);
+            let other = spawn({
+                let pool = pool.clone();
+                move || pool.work(1)
+            });
+            for value in [1, 2] {
+                pool.queues[0].push(Item::new(value));
+                pool.sleepers.work_published();
+            }
+            assert_eq!(other.join().unwrap(), 3);
+        });
+    }
+}
