@@ -26,7 +26,7 @@ use std::{
     ops::Deref,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use waitline::{
     Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers, const_unless_loom,
@@ -74,13 +74,13 @@ pub(crate) struct Refused {
     pub(crate) free: usize,
 }
 
-/// The word after the release of `n` permits.
+/// `word`, in which nobody waits, after the release of `n` permits.
 #[inline(always)]
 fn plus(word: usize, n: usize, past_max: PastMax) -> Result<usize, Refused> {
     // Exact by S5: the sum of the words overflows if and only if the sum of the permits is past MAX_PERMITS.
     match (word.checked_add(n << 1), past_max) {
         (Some(sum), _) => Ok(sum),
-        (None, PastMax::Saturate) => Ok(pack(MAX_PERMITS, has_waiters(word))),
+        (None, PastMax::Saturate) => Ok(pack(MAX_PERMITS, false)),
         (None, PastMax::Refuse) => Err(Refused { free: permits(word) }),
     }
 }
@@ -169,24 +169,45 @@ impl RawSemaphore {
         let queue = self.0.lock();
         // The last waiter may have left before we had the mutex; then others change the word as we do.
         if !self.release_if_nobody_waits(n, past_max)? {
-            let free = permits(plus(owned_word(&queue), n, past_max)?);
+            let free = permits(owned_word(&queue));
+            let free = permits(plus(pack(free, false), n, past_max)?);
             self.distribute(queue, free);
         }
         Ok(())
     }
 
-    /// Grants permits from the front of the queue while they suffice (S3), in rounds of [`ROUND`]:
-    /// the mutex is free while wakers run.
+    /// Grants permits from the front of the queue while they suffice (S3). The mutex is free while wakers run.
     ///
     /// `HAS_WAITERS` is set, though the last waiter may have left the queue. `free` is what the word should say.
     ///
     /// # Panics
     ///
     /// If a waker panics, after everybody was served.
+    #[inline(always)]
     fn distribute<'a>(&'a self, mut queue: Locked<'a, SemProtocol>, mut free: usize) {
+        // The usual case first: one waiter gets all there is.
+        let Some(first) = grant_next(&mut queue, &mut free) else { return };
+        if free > 0 && !queue.is_empty() {
+            return self.distribute_more(queue, free, first);
+        }
+        drop(queue);
+        first.wake();
+    }
+
+    /// The rest of a distribution, in rounds of [`ROUND`] wakers. There are waiters left.
+    #[cold]
+    fn distribute_more<'a>(&'a self, mut queue: Locked<'a, SemProtocol>, mut free: usize, first: Waker) {
         let mut wakers = Wakers::<ROUND>::new();
+        wakers.push(first);
         let mut first_panic = None;
-        while grant_a_round(&mut queue, free, &mut wakers) {
+        loop {
+            while !wakers.is_full()
+                && !queue.is_empty()
+                && let Some(next) = grant_next(&mut queue, &mut free)
+            {
+                wakers.push(next);
+            }
+            let more = wakers.is_full() && !queue.is_empty();
             drop(queue);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
                 match first_panic {
@@ -195,21 +216,18 @@ impl RawSemaphore {
                     Some(_) => std::mem::forget(panic),
                 }
             }
-            queue = self.0.lock();
-            let word = owned_word(&queue);
-            if !has_waiters(word) {
-                // Others have served the rest meanwhile. The word is not ours any more.
+            if !more {
                 break;
             }
-            free = permits(word);
-        }
-        drop(queue);
-        match first_panic {
-            None => wakers.wake_all(),
-            Some(panic) => {
-                _ = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())).map_err(std::mem::forget);
-                resume_unwind(panic)
+            queue = self.0.lock();
+            if queue.is_empty() {
+                // Others have served the rest meanwhile, and the word is nobody's (S1).
+                break;
             }
+            free = permits(owned_word(&queue));
+        }
+        if let Some(panic) = first_panic {
+            resume_unwind(panic);
         }
     }
 
@@ -238,31 +256,27 @@ fn owned_word(queue: &Locked<'_, SemProtocol>) -> usize {
     queue.word().load(Ordering::Acquire)
 }
 
-/// Grants from the front while `free` suffices and `wakers` has room; whether there is somebody left who would fit.
+/// Grants the first waiter what it wants, if that is free, and writes the word in any case.
 ///
-/// With the mutex held and `HAS_WAITERS` set. The word is ours until it is stored without that bit (S2).
-fn grant_a_round(queue: &mut Locked<'_, SemProtocol>, mut free: usize, wakers: &mut Wakers<ROUND>) -> bool {
+/// With the mutex held and `HAS_WAITERS` set. After the grant to the last waiter the bit is cleared, and the word is not
+/// ours any more (S2): no further call then.
+#[inline(always)]
+fn grant_next(queue: &mut Locked<'_, SemProtocol>, free: &mut usize) -> Option<Waker> {
     let word = queue.word();
     // Ordering: Release pairs with the Acquire in `try_acquire` and `try_acquire_or_announce`.
     let set = |free, waiters| word.store(pack(free, waiters > 0), Ordering::Release);
-    loop {
-        let waiters = queue.len();
-        let Some(mut first) = queue.front(QUEUE) else {
-            set(free, waiters);
-            return false;
-        };
-        let wants = *first.data();
-        let fits = wants <= free;
-        if !fits || wakers.is_full() {
-            set(free, waiters);
-            return fits;
+    let waiters = queue.len();
+    let front = queue.front(QUEUE).and_then(|mut first| free.checked_sub(*first.data()).map(|rest| (first, rest)));
+    match front {
+        Some((first, rest)) => {
+            *free = rest;
+            // S4: before the grant, so that the waiter finds the word as its grant has left it.
+            set(rest, waiters - 1);
+            Some(first.grant())
         }
-        free -= wants;
-        // S4: before the grant, so that the waiter finds the word as its grant has left it.
-        set(free, waiters - 1);
-        wakers.push(first.grant());
-        if waiters == 1 {
-            return false;
+        None => {
+            set(*free, waiters);
+            None
         }
     }
 }
@@ -270,6 +284,7 @@ fn grant_a_round(queue: &mut Locked<'_, SemProtocol>, mut free: usize, wakers: &
 /// Takes `n` permits, or sees to it that those who release permits look at the queue. With the mutex held.
 ///
 /// `false`: the caller must enter the queue before it lets go of the mutex (S1).
+#[inline(always)]
 fn try_acquire_or_announce(queue: &mut Locked<'_, SemProtocol>, n: usize) -> bool {
     let word = queue.word();
     let mut seen = word.load(Ordering::Relaxed);
