@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Poll, Waker},
     time::{Duration, Instant},
@@ -250,21 +250,19 @@ fn wait_and_cancel<S: AsyncSemaphore>(n: u64) -> Duration {
     took
 }
 
-/// The permits in use, watched from inside: never more than there are.
+/// The permits in use, watched from inside: never more than there are. On cache lines of its own, so that it costs every
+/// peer the same.
 #[derive(Default)]
-struct InUse {
-    now: AtomicUsize,
-    total: AtomicU64,
-}
+#[repr(align(256))]
+struct InUse(AtomicUsize);
 
 impl InUse {
     fn enter(&self, limit: usize) {
-        assert!(self.now.fetch_add(1, Ordering::Relaxed) < limit);
-        self.total.fetch_add(1, Ordering::Relaxed);
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) < limit);
     }
 
     fn leave(&self) {
-        self.now.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -278,16 +276,15 @@ async fn work<S: AsyncSemaphore>(shared: Arc<(S, InUse)>, permits: usize, turns:
     }
 }
 
-fn check<S: AsyncSemaphore>(shared: &(S, InUse), permits: usize, turns: u64) {
-    assert_eq!(shared.1.total.load(Ordering::Relaxed), turns);
-    assert_eq!(count_free(&shared.0), permits);
+fn check<S: AsyncSemaphore>(shared: &(S, InUse), permits: usize) {
+    assert_eq!((shared.1.0.load(Ordering::Relaxed), count_free(&shared.0)), (0, permits));
 }
 
 fn tasks<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize) -> Duration {
     let shared = Arc::new((S::new(permits), InUse::default()));
     let each = n.div_ceil(tasks);
     let took = timed(|| one_thread((0..tasks).map(|_| work(shared.clone(), permits, each))));
-    check(&shared, permits, each * tasks);
+    check(&shared, permits);
     took
 }
 
@@ -295,7 +292,7 @@ fn workers<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize) -> Duration {
     let shared = Arc::new((S::new(permits), InUse::default()));
     let each = n.div_ceil(tasks);
     let took = timed(|| two_workers((0..tasks).map(|_| work(shared.clone(), permits, each))));
-    check(&shared, permits, each * tasks);
+    check(&shared, permits);
     took
 }
 
