@@ -2,6 +2,7 @@
 
 use event_listener::{Event, IntoNotification, Listener, listener};
 use std::time::Instant;
+use waitline::sync::atomic::{Ordering, fence};
 
 /// The place where the threads of a runtime wait.
 ///
@@ -10,11 +11,13 @@ use std::time::Instant;
 /// ```text
 /// parking thread                    waking thread
 /// 1. registers its listener         a. publishes work
-/// 2. full fence (in `listen`)       b. full fence (in `notify`, or the caller's)
+/// 2. full fence                     b. full fence (in `notify`, or the caller's)
 /// 3. looks for work once more       c. looks for a listener, wakes it
 /// ```
 ///
-/// If 3 misses a, then 2 comes before b in the order of the fences, and c sees 1.
+/// If 3 misses a, then 2 comes before b in the order of the fences, and c sees 1, and also what the parking thread wrote
+/// before: who it is, for callers that first look whether anybody parks. The event itself would do without the fences, because
+/// both 1 and c take its mutex.
 #[derive(Debug)]
 pub(crate) struct Parker(Event);
 
@@ -28,6 +31,8 @@ impl Parker {
     /// May return early; the caller looks for work again.
     pub(crate) fn park(&self, deadline: Option<Instant>, has_work: impl FnOnce() -> bool) {
         listener!(self.0 => listener);
+        // Ordering: step 2.
+        fence(Ordering::SeqCst);
         if has_work() {
             return;
         }

@@ -27,7 +27,8 @@ use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 /// - Z3: the last searcher that finds something wakes the next one if there is more: what was published during its search
 ///   woke nobody.
 /// - Z4: a worker counts in `idle` from before it registers itself as a sleeper (other than the clock's keeper) until after
-///   it has woken. So whoever sees `idle == 0` may turn to the keeper.
+///   it has woken, and `kept` is set as long for the keeper. The parker's fence follows: who publishes work sees that
+///   somebody sleeps, or the sleeper sees the work. Whoever sees `idle == 0` may turn to the keeper.
 /// - Z5: a keeper that leaves clears `kept`, and after a fence looks at `idle` and at the timers. So it sees a worker that
 ///   goes to sleep, or that worker sees that there is no keeper; and it sees a new timer, or who sets it sees that.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl Sleepers {
     fn wake_one(&self) {
         if self.idle.load(Ordering::Relaxed) > 0 {
             self.others.unpark_after_fence();
-        } else {
+        } else if self.kept.load(Ordering::Relaxed) {
             self.keeper.unpark_after_fence();
         }
     }
@@ -101,7 +102,7 @@ impl Sleepers {
             }
         } else {
             self.idle.fetch_add(1, Ordering::SeqCst);
-            // Ordering: Z5, with the fence in `listen`.
+            // Ordering: Z5, with the parker's fence.
             self.others.park(None, || has_work() || !self.kept.load(Ordering::Relaxed));
             self.idle.fetch_sub(1, Ordering::SeqCst);
         }

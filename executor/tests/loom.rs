@@ -235,31 +235,44 @@ mod models {
             !self.injector.is_empty() || self.queues.iter().any(|queue| !queue.is_empty())
         }
 
+        /// As the search in `Worker::next`.
+        fn search(&self, me: usize) -> Option<usize> {
+            self.sleepers.start_searching();
+            let mut injected = VecDeque::new();
+            self.injector.drain_into(&mut injected);
+            if !injected.is_empty() {
+                self.queues[me].append(&mut injected);
+            }
+            let found = self.queues[me].pop().or_else(|| self.queues[1 - me].steal_into(&self.queues[me]));
+            self.sleepers.stop_searching(found.is_some(), || self.has_work());
+            found.map(Item::read)
+        }
+
         /// As `Worker::next`, until all items were taken by somebody.
         fn work(&self, me: usize) -> usize {
             let mut sum = 0;
-            loop {
-                if self.is_over() {
-                    return sum;
-                }
-                self.sleepers.start_searching();
-                let mut injected = VecDeque::new();
-                self.injector.drain_into(&mut injected);
-                if !injected.is_empty() {
-                    self.queues[me].append(&mut injected);
-                }
-                let found = self.queues[me].pop().or_else(|| self.queues[1 - me].steal_into(&self.queues[me]));
-                self.sleepers.stop_searching(found.is_some(), || self.has_work());
-                match found {
-                    Some(item) => {
-                        sum += item.read();
+            while !self.is_over() {
+                match self.search(me) {
+                    Some(value) => {
+                        sum += value;
                         if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
                             self.sleepers.wake_all();
                         }
                     }
-                    None if self.is_over() => return sum,
+                    None if self.is_over() => break,
                     None => self.sleepers.sleep(|| None, || self.has_work() || self.is_over()),
                 }
+            }
+            sum
+        }
+
+        /// As `Worker::next`, for a worker that is busy for ever with the first item that it gets.
+        fn take_one(&self, me: usize) -> usize {
+            loop {
+                if let Some(value) = self.search(me) {
+                    return value;
+                }
+                self.sleepers.sleep(|| None, || self.has_work());
             }
         }
     }
@@ -298,6 +311,29 @@ mod models {
                 }
             });
             assert_eq!(pool.work(0), 1);
+            injecting.join().unwrap();
+        });
+    }
+
+    /// Two items for two workers, each busy for ever with one: whoever finds the first passes the wake on, although nobody
+    /// was woken for what came during its search.
+    #[test]
+    fn each_worker_gets_an_item() {
+        model_of_three("executor: two items for two busy workers", || {
+            let pool = Pool::new(2);
+            let other = spawn({
+                let pool = pool.clone();
+                move || pool.take_one(1)
+            });
+            let injecting = spawn({
+                let pool = pool.clone();
+                move || {
+                    pool.injector.push(Item::new(1));
+                    pool.injector.push(Item::new(2));
+                    pool.sleepers.work_published();
+                }
+            });
+            assert_eq!(pool.take_one(0) + other.join().unwrap(), 3);
             injecting.join().unwrap();
         });
     }

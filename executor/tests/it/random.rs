@@ -132,7 +132,7 @@ fn check(counts: &Counts) {
 #[test]
 fn random_programs_end_on_one_thread() {
     let mut total = 0;
-    for seed in 1..=60 {
+    for seed in 1..=300 {
         let (counts, mut random) = (Counts::default(), Random(u64::wrapping_mul(seed, 0x9E37_79B9_7F4A_7C15)));
         run(async {
             let tasks: Vec<_> = (0..5).map(|_| spawn(node(random.fork(), 5, counts.clone()))).collect();
@@ -149,7 +149,7 @@ fn random_programs_end_on_one_thread() {
 #[test]
 fn random_programs_end_on_several_threads() {
     let mut total = 0;
-    for seed in 1..=60 {
+    for seed in 1..=300 {
         let (counts, mut random) = (Counts::default(), Random(u64::wrapping_mul(seed, 0xD134_2543_DE82_EF95)));
         let executor = Executor::builder().threads(1 + seed as usize % 3).build();
         executor.run(async {
