@@ -296,6 +296,14 @@ fn workers<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize) -> Duration {
     took
 }
 
+/// What a hand-off to another task and a yield cost without a semaphore.
+async fn two_yields(turns: u64) {
+    for _ in 0..turns {
+        yield_now().await;
+        yield_now().await;
+    }
+}
+
 /// A thousand waiters, one release, a thousand polls.
 fn release_to_all<S: AsyncSemaphore>(n: u64) -> Duration {
     const WAITERS: usize = 1000;
@@ -390,8 +398,10 @@ pub fn workloads() -> Vec<Workload> {
         every_semaphore!(Workload::new("sem: hand-off, polled by hand"), hand_off)
             .case("limit: waker clone and wake", clone_and_wake),
         every_semaphore!(Workload::new("sem: wait and cancel"), wait_and_cancel),
-        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, one thread"), tasks, 64, 3),
-        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, two workers"), workers, 64, 3),
+        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, one thread"), tasks, 64, 3)
+            .case("limit: two yields", |n| timed(|| one_thread((0..64).map(|_| two_yields(n.div_ceil(64)))))),
+        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, two workers"), workers, 64, 3)
+            .case("limit: two yields", |n| timed(|| two_workers((0..64).map(|_| two_yields(n.div_ceil(64)))))),
         many_semaphores!(Workload::new("sem: release(1000) to 1000 waiters"), release_to_all)
             .case("async-lock (barges)", release_to_all::<AsyncLockCrate>),
         many_semaphores!(Workload::new("sem: all 8 permits at once, among 16 tasks that want one"), big_among_small)
