@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    iter,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -23,7 +24,25 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     #[inline]
     pub(crate) fn try_get(&self) -> Result<T, TryGetError> {
-        self.turn().get()
+        match self.take() {
+            (Some(item), _) => Ok(item),
+            (None, true) => Err(TryGetError::Closed),
+            (None, false) => Err(TryGetError::Empty),
+        }
+    }
+
+    /// An item; if there is none, whether there never will be one.
+    #[inline(always)]
+    fn take(&self) -> (Option<T>, bool) {
+        let mut drained = false;
+        let item = self.turn(|mut turn| {
+            let parcel = turn.take();
+            if parcel.is_none() {
+                drained = turn.is_drained();
+            }
+            parcel.map(|parcel| parcel.item)
+        });
+        (item, drained)
     }
 
     pub(crate) fn get_blocking(&self) -> Result<T, GetError> {
@@ -44,13 +63,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     /// Takes up to `limit` items that are there now.
     fn take_many(&self, out: &mut Vec<T>, limit: usize) {
-        let mut turn = self.turn();
-        for _ in 0..limit {
-            match turn.get() {
-                Ok(item) => out.push(item),
-                Err(_) => break,
-            }
-        }
+        self.turn(|mut turn| out.extend(iter::from_fn(|| turn.take().map(|parcel| parcel.item)).take(limit)));
     }
 }
 
@@ -72,7 +85,7 @@ impl<T, S: Store<T>> Handle for Getter<'_, T, S> {
 
     fn cancel_granted(&self, cargo: &mut Cargo<T>) {
         if cargo.item.is_some() {
-            self.0.turn().give_back(cargo);
+            self.0.turn(|mut turn| turn.give_back(cargo));
         }
     }
 }
@@ -104,30 +117,27 @@ impl<T, S: Store<T>> Future for Get<'_, T, S> {
             ready!(waiter.as_mut().poll_grant(cx));
             return Poll::Ready(waiter.data().item.take().ok_or(GetError));
         }
-        let outcome = waiter.handle().0.turn().get();
-        match outcome {
-            Ok(item) => Poll::Ready(Ok(item)),
-            Err(TryGetError::Empty) => begin_get(waiter, cx),
-            Err(TryGetError::Closed) => Poll::Ready(Err(GetError)),
+        let raw = waiter.handle().0;
+        loop {
+            let (item, drained) = raw.take();
+            if item.is_some() || drained {
+                return Poll::Ready(item.ok_or(GetError));
+            }
+            if wait_for_item(raw, waiter.as_mut(), cx) {
+                return Poll::Pending;
+            }
         }
     }
 }
 
+/// Waits for an item, unless there is something else to be done by now.
 #[cold]
-fn begin_get<T, S: Store<T>>(
-    waiter: Pin<&mut Waiter<Getter<'_, T, S>>>,
+fn wait_for_item<'a, T, S: Store<T>>(
+    raw: &RawQueue<T, S>,
+    waiter: Pin<&mut Waiter<Getter<'a, T, S>>>,
     cx: &mut Context<'_>,
-) -> Poll<Result<T, GetError>> {
-    let raw = waiter.handle().0;
-    let mut turn = raw.turn_of(waiter.entry(cx.waker()));
-    match turn.get() {
-        Ok(item) => Poll::Ready(Ok(item)),
-        Err(TryGetError::Empty) => {
-            turn.wait_in(GETTERS);
-            Poll::Pending
-        }
-        Err(TryGetError::Closed) => Poll::Ready(Err(GetError)),
-    }
+) -> bool {
+    raw.wait(waiter, cx, GETTERS, |turn| turn.is_dry())
 }
 
 pin_project! {

@@ -16,7 +16,7 @@ use waitline::{Handle, Locked, WaitQueue, Waiter};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn task_done(&self) -> Result<(), TaskDoneError> {
-        if self.turn().finish() { Ok(()) } else { Err(TaskDoneError) }
+        if self.turn(|mut turn| turn.finish()) { Ok(()) } else { Err(TaskDoneError) }
     }
 
     pub(crate) fn join(&self) -> Join<'_, T, S> {
@@ -61,20 +61,17 @@ impl<T, S: Store<T>> Future for Join<'_, T, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let waiter = self.project().waiter;
+        let mut waiter = self.project().waiter;
         if waiter.has_begun() {
             return waiter.poll_grant(cx);
         }
         let raw = waiter.handle().0;
-        if raw.unfinished() == 0 {
-            return Poll::Ready(());
+        while raw.unfinished() > 0 {
+            if raw.wait(waiter.as_mut(), cx, JOINERS, |turn| turn.unfinished() > 0) {
+                return Poll::Pending;
+            }
         }
-        let turn = raw.turn_of(waiter.entry(cx.waker()));
-        if turn.unfinished() == 0 {
-            return Poll::Ready(());
-        }
-        turn.wait_in(JOINERS);
-        Poll::Pending
+        Poll::Ready(())
     }
 }
 

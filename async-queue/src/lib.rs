@@ -8,7 +8,9 @@ mod join;
 mod put;
 mod queue;
 mod raw;
+mod settle;
 mod store;
+mod turn;
 
 pub use error::{Closed, GetError, PutError, TaskDoneError, TryGetError, TryPutError, TryReserveError};
 pub use get::{Get, GetMany, Items};

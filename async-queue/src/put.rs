@@ -2,8 +2,9 @@
 
 use crate::{
     error::{Closed, PutError, TryPutError, TryReserveError},
-    raw::{Cargo, PUTTERS, QueueProtocol, RawQueue, Refusal},
+    raw::{Cargo, PUTTERS, QueueProtocol, RawQueue},
     store::{Fifo, Store},
+    turn::Refusal,
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -25,11 +26,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         // Outlives the turn: no item is dropped under the mutex (Q5).
         let mut item = Some(item);
-        let refusal = match self.turn().put(&mut item) {
-            Ok(()) => return Ok(()),
-            Err(refusal) => refusal,
-        };
-        Err(refused(refusal, item))
+        self.turn(|mut turn| turn.put(&mut item)).map_err(|refusal| refused(refusal, item))
     }
 
     pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
@@ -45,7 +42,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     }
 
     pub(crate) fn try_reserve(&self) -> Result<Slot<'_, T, S>, TryReserveError> {
-        match self.turn().reserve() {
+        match self.turn(|mut turn| turn.reserve()) {
             Ok(()) => Ok(Slot { raw: self }),
             Err(Refusal::Full) => Err(TryReserveError::Full),
             Err(Refusal::Closed) => Err(TryReserveError::Closed),
@@ -84,7 +81,7 @@ impl<T, S: Store<T>> Handle for Putter<'_, T, S> {
     }
 
     fn cancel_granted(&self, _: &mut Cargo<T>) {
-        self.0.turn().redeem_grant();
+        self.0.turn(|mut turn| turn.redeem_grant());
     }
 }
 
@@ -115,35 +112,26 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
             return poll_granted_put(waiter, cx);
         }
         let raw = waiter.handle().0;
-        let item = &mut waiter.as_mut().data().item;
-        let outcome = raw.turn().put(item);
-        match outcome {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(Refusal::Full) => begin_put(waiter, cx),
-            Err(Refusal::Closed) => Poll::Ready(Err(PutError(kept(item.take())))),
+        loop {
+            let item = &mut waiter.as_mut().data().item;
+            match raw.turn(|mut turn| turn.put(item)) {
+                Ok(()) => return Poll::Ready(Ok(())),
+                Err(Refusal::Closed) => return Poll::Ready(Err(PutError(kept(item.take())))),
+                Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
+                Err(Refusal::Full) => {}
+            }
         }
     }
 }
 
+/// Waits for a slot, unless there is something else to be done by now.
 #[cold]
-fn begin_put<T, S: Store<T>>(
-    waiter: Pin<&mut Waiter<Putter<'_, T, S>>>,
+fn wait_for_room<'a, T, S: Store<T>>(
+    raw: &RawQueue<T, S>,
+    waiter: Pin<&mut Waiter<Putter<'a, T, S>>>,
     cx: &mut Context<'_>,
-) -> Poll<Result<(), PutError<T>>> {
-    let raw = waiter.handle().0;
-    // Outlives the turn (Q5).
-    let mut item = None;
-    let mut turn = raw.turn_of(waiter.entry(cx.waker()));
-    mem::swap(&mut item, &mut turn.cargo().item);
-    match turn.put(&mut item) {
-        Ok(()) => Poll::Ready(Ok(())),
-        Err(Refusal::Full) => {
-            turn.cargo().item = item;
-            turn.wait_in(PUTTERS);
-            Poll::Pending
-        }
-        Err(Refusal::Closed) => Poll::Ready(Err(PutError(kept(item)))),
-    }
+) -> bool {
+    raw.wait(waiter, cx, PUTTERS, |mut turn| matches!(turn.admit(), Err(Refusal::Full)))
 }
 
 fn poll_granted_put<T, S: Store<T>>(
@@ -153,7 +141,7 @@ fn poll_granted_put<T, S: Store<T>>(
     ready!(waiter.as_mut().poll_grant(cx));
     let raw = waiter.handle().0;
     let item = &mut waiter.data().item;
-    let valid = raw.turn().put_granted(item);
+    let valid = raw.turn(|mut turn| turn.put_granted(item));
     Poll::Ready(if valid { Ok(()) } else { Err(PutError(kept(item.take()))) })
 }
 
@@ -180,28 +168,19 @@ impl<'a, T, S: Store<T>> Future for Reserve<'a, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         let raw = waiter.handle().0;
-        let granted = if waiter.has_begun() {
+        if waiter.has_begun() {
             ready!(waiter.poll_grant(cx));
-            raw.turn().hold_granted()
-        } else {
-            let outcome = raw.turn().reserve();
-            match outcome {
-                Ok(()) => true,
-                Err(Refusal::Closed) => false,
-                Err(Refusal::Full) => {
-                    let mut turn = raw.turn_of(waiter.as_mut().entry(cx.waker()));
-                    match turn.reserve() {
-                        Ok(()) => true,
-                        Err(Refusal::Closed) => false,
-                        Err(Refusal::Full) => {
-                            turn.wait_in(PUTTERS);
-                            return Poll::Pending;
-                        }
-                    }
-                }
+            let valid = raw.turn(|mut turn| turn.hold_granted());
+            return Poll::Ready(if valid { Ok(Slot { raw }) } else { Err(Closed) });
+        }
+        loop {
+            match raw.turn(|mut turn| turn.reserve()) {
+                Ok(()) => return Poll::Ready(Ok(Slot { raw })),
+                Err(Refusal::Closed) => return Poll::Ready(Err(Closed)),
+                Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
+                Err(Refusal::Full) => {}
             }
-        };
-        Poll::Ready(if granted { Ok(Slot { raw }) } else { Err(Closed) })
+        }
     }
 }
 
@@ -247,14 +226,14 @@ impl<T, S: Store<T>> Slot<'_, T, S> {
         mem::forget(self);
         // Outlives the turn (Q5).
         let mut item = Some(item);
-        let valid = raw.turn().put_into_slot(&mut item);
+        let valid = raw.turn(|mut turn| turn.put_into_slot(&mut item));
         if valid { Ok(()) } else { Err(PutError(kept(item))) }
     }
 }
 
 impl<T, S: Store<T>> Drop for Slot<'_, T, S> {
     fn drop(&mut self) {
-        self.raw.turn().redeem_slot();
+        self.raw.turn(|mut turn| turn.redeem_slot());
     }
 }
 

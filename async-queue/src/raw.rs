@@ -41,20 +41,12 @@
 //!   wake-ups is not released with it.
 
 use crate::{
-    error::TryGetError,
-    store::{Parcel, Store},
+    settle::settle_and_wake,
+    store::Store,
+    turn::{Refusal, Turn},
 };
-use std::{
-    fmt,
-    marker::PhantomData,
-    mem,
-    num::NonZeroUsize,
-    ops::{Deref, DerefMut},
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    task::Waker,
-    thread,
-};
-use waitline::{Entry, Front, Handle, List, Locked, Protocol, WaitQueue, Wakers, const_unless_loom};
+use std::{fmt, marker::PhantomData, mem, num::NonZeroUsize, pin::Pin, task::Context};
+use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom};
 
 /// The list of those who wait for a slot: puts and reserves.
 pub(crate) const PUTTERS: usize = 0;
@@ -63,10 +55,7 @@ pub(crate) const GETTERS: usize = 1;
 /// The list of those who wait until no item is unfinished.
 pub(crate) const JOINERS: usize = 2;
 /// The list of joiners for whom that has come true (Q6).
-const RELEASED: usize = 3;
-
-/// An unbounded queue keeps memory for this many items, whatever it is used for.
-const KEPT: usize = 64;
+pub(crate) const RELEASED: usize = 3;
 
 /// What travels in a waiter: the item of a put on its way in, the item for a get on its way out.
 pub(crate) struct Cargo<T> {
@@ -94,32 +83,26 @@ impl<T, S: Store<T>> Protocol for QueueProtocol<T, S> {
     type Lists = [List<Cargo<T>>; 4];
 }
 
-type Guard<'q, T, S> = Locked<'q, QueueProtocol<T, S>>;
+pub(crate) type Guard<'q, T, S> = Locked<'q, QueueProtocol<T, S>>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     Open,
     Closed,
     Revoked,
 }
 
 pub(crate) struct State<S> {
-    store: S,
-    phase: Phase,
+    pub(crate) store: S,
+    pub(crate) phase: Phase,
     /// Slots of puts and reserves that were granted and have not been polled since.
-    granted: usize,
+    pub(crate) granted: usize,
     /// Slots that are held.
-    slots: usize,
+    pub(crate) slots: usize,
     /// Items that were taken out, minus those that were done (Q3).
-    out: isize,
+    pub(crate) out: isize,
     /// The number of the next item.
-    order: u64,
-}
-
-/// Why an item or a reservation has no place.
-pub(crate) enum Refusal {
-    Full,
-    Closed,
+    pub(crate) order: u64,
 }
 
 /// A queue of any order.
@@ -138,19 +121,40 @@ impl<T, S: Store<T>> RawQueue<T, S> {
         &self.0
     }
 
-    /// Takes the mutex.
+    /// Takes the mutex, makes a change, settles, unlocks and wakes. A change that panics is settled too (Q5).
     #[inline(always)]
-    pub(crate) fn turn(&self) -> Turn<'_, T, S, Guard<'_, T, S>> {
-        Turn { raw: self, guard: Some(self.0.lock()) }
+    pub(crate) fn turn<R>(&self, change: impl FnOnce(Turn<'_, '_, T, S>) -> R) -> R {
+        let rescue = Rescue(self);
+        let mut locked = self.0.lock();
+        let result = change(Turn(&mut locked));
+        mem::forget(rescue);
+        if !locked.is_empty() {
+            settle_and_wake(self, locked);
+        }
+        result
     }
 
-    /// The same, for a waiter that may have to wait.
+    /// Enters `list` if `must_wait`; otherwise the caller tries again. Changes nothing, so that there is nothing to settle.
     #[inline(always)]
-    pub(crate) fn turn_of<'q, H>(&'q self, entry: Entry<'q, H>) -> Turn<'q, T, S, Entry<'q, H>>
-    where
-        H: Handle<Protocol = QueueProtocol<T, S>>,
-    {
-        Turn { raw: self, guard: Some(entry) }
+    pub(crate) fn wait<H: Handle<Protocol = QueueProtocol<T, S>>>(
+        &self,
+        waiter: Pin<&mut Waiter<H>>,
+        cx: &mut Context<'_>,
+        list: usize,
+        must_wait: impl FnOnce(Turn<'_, '_, T, S>) -> bool,
+    ) -> bool {
+        let mut entry = waiter.entry(cx.waker());
+        let wait = must_wait(Turn(&mut entry));
+        if wait {
+            entry.wait_in(list);
+        }
+        wait
+    }
+
+    /// A turn without a change of its own.
+    #[cold]
+    pub(crate) fn settle(&self) {
+        settle_and_wake(self, self.0.lock());
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
@@ -163,7 +167,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     /// Whether a put would have to wait.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self.turn().admit(), Err(Refusal::Full))
+        matches!(Turn(&mut self.0.lock()).admit(), Err(Refusal::Full))
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -171,11 +175,11 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     }
 
     pub(crate) fn unfinished(&self) -> usize {
-        self.turn().unfinished()
+        Turn(&mut self.0.lock()).unfinished()
     }
 
     pub(crate) fn close(&self) -> bool {
-        self.turn().close(Phase::Closed)
+        self.turn(|mut turn| turn.close(Phase::Closed))
     }
 
     pub(crate) fn close_now(&self) -> Vec<T> {
@@ -189,14 +193,15 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     /// Takes everything out. The caller drops it, without the mutex (Q5).
     fn revoke(&self, all_done: bool) -> S {
-        let mut turn = self.turn();
-        turn.close(Phase::Revoked);
-        turn.slots = 0;
-        let store = mem::take(&mut turn.store);
-        // Items that were declared done before they were taken are not done again (Q3).
-        turn.out = if all_done { 0 } else { turn.out.max(0) };
-        turn.release_joiners();
-        store
+        self.turn(|mut turn| {
+            turn.close(Phase::Revoked);
+            turn.slots = 0;
+            let store = mem::take(&mut turn.store);
+            // Items that were declared done before they were taken are not done again (Q3).
+            turn.out = if all_done { 0 } else { turn.out.max(0) };
+            turn.release_joiners();
+            store
+        })
     }
 
     pub(crate) fn debug(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,309 +221,11 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     }
 }
 
-/// What holds the mutex: its guard, alone or in a waiter's entry.
-pub(crate) trait Hold<'q, T: 'q, S: Store<T> + 'q> {
-    fn locked(&self) -> &Guard<'q, T, S>;
-    fn locked_mut(&mut self) -> &mut Guard<'q, T, S>;
-}
+/// Runs `settle` where a turn was left by a panic, after the mutex is released.
+struct Rescue<'q, T, S: Store<T>>(&'q RawQueue<T, S>);
 
-impl<'q, T, S: Store<T>> Hold<'q, T, S> for Guard<'q, T, S> {
-    #[inline(always)]
-    fn locked(&self) -> &Guard<'q, T, S> {
-        self
-    }
-    #[inline(always)]
-    fn locked_mut(&mut self) -> &mut Guard<'q, T, S> {
-        self
-    }
-}
-
-impl<'q, T, S: Store<T>, H: Handle<Protocol = QueueProtocol<T, S>>> Hold<'q, T, S> for Entry<'q, H> {
-    #[inline(always)]
-    fn locked(&self) -> &Guard<'q, T, S> {
-        self
-    }
-    #[inline(always)]
-    fn locked_mut(&mut self) -> &mut Guard<'q, T, S> {
-        self
-    }
-}
-
-/// The time in which the mutex is held. Its end settles, unlocks, and wakes; also if it ends by a panic (Q5).
-pub(crate) struct Turn<'q, T, S: Store<T>, G: Hold<'q, T, S>> {
-    raw: &'q RawQueue<T, S>,
-    /// Present until the turn ends.
-    guard: Option<G>,
-}
-
-impl<'q, T, S: Store<T>, G: Hold<'q, T, S>> Deref for Turn<'q, T, S, G> {
-    type Target = Guard<'q, T, S>;
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        self.guard.as_ref().expect("the turn goes on").locked()
-    }
-}
-
-impl<'q, T, S: Store<T>, G: Hold<'q, T, S>> DerefMut for Turn<'q, T, S, G> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        self.guard.as_mut().expect("the turn goes on").locked_mut()
-    }
-}
-
-impl<'q, T, S: Store<T>, G: Hold<'q, T, S>> Drop for Turn<'q, T, S, G> {
-    #[inline(always)]
+impl<T, S: Store<T>> Drop for Rescue<'_, T, S> {
     fn drop(&mut self) {
-        if let Some(guard) = self.guard.take()
-            && !guard.locked().is_empty()
-        {
-            settle_and_wake(self.raw, guard);
-        }
-    }
-}
-
-impl<'q, T, S: Store<T>, H: Handle<Protocol = QueueProtocol<T, S>>> Turn<'q, T, S, Entry<'q, H>> {
-    /// What the waiter brings.
-    pub(crate) fn cargo(&mut self) -> &mut Cargo<T> {
-        self.guard.as_mut().expect("the turn goes on").data()
-    }
-
-    /// Ends the turn, which has changed nothing, with the waiter in a list.
-    pub(crate) fn wait_in(mut self, list: usize) {
-        self.guard.take().expect("the turn goes on").wait_in(list);
-    }
-}
-
-impl<'q, T, S: Store<T>, G: Hold<'q, T, S>> Turn<'q, T, S, G> {
-    /// Whether a newcomer may take a place now.
-    #[inline(always)]
-    fn admit(&mut self) -> Result<(), Refusal> {
-        if self.phase != Phase::Open {
-            Err(Refusal::Closed)
-        } else if has_room(self) && self.front(PUTTERS).is_none() {
-            Ok(())
-        } else {
-            Err(Refusal::Full)
-        }
-    }
-
-    /// Lets an item in that has a place.
-    #[inline(always)]
-    fn enter(&mut self, item: &mut Option<T>) {
-        let order = self.order;
-        self.store.push(order, item);
-        self.order = order + 1;
-    }
-
-    /// A newcomer's put. Takes the item out of its place if it succeeds.
-    #[inline(always)]
-    pub(crate) fn put(&mut self, item: &mut Option<T>) -> Result<(), Refusal> {
-        self.admit()?;
-        self.enter(item);
-        Ok(())
-    }
-
-    /// A newcomer's reservation.
-    pub(crate) fn reserve(&mut self) -> Result<(), Refusal> {
-        self.admit()?;
-        self.slots += 1;
-        Ok(())
-    }
-
-    /// Gives the place up that was granted to a waiting put or reserve; `false` if it was void (Q4).
-    pub(crate) fn redeem_grant(&mut self) -> bool {
-        let valid = self.phase == Phase::Open;
-        if valid {
-            self.granted -= 1;
-        }
-        valid
-    }
-
-    /// Gives the place of a held slot up; `false` if it was void (Q4).
-    pub(crate) fn redeem_slot(&mut self) -> bool {
-        let valid = self.phase != Phase::Revoked;
-        if valid {
-            self.slots -= 1;
-        }
-        valid
-    }
-
-    /// Puts the item of a waiting put that was granted its slot.
-    pub(crate) fn put_granted(&mut self, item: &mut Option<T>) -> bool {
-        let valid = self.redeem_grant();
-        if valid {
-            self.enter(item);
-        }
-        valid
-    }
-
-    /// Makes the grant of a waiting reserve a held slot.
-    pub(crate) fn hold_granted(&mut self) -> bool {
-        let valid = self.redeem_grant();
-        if valid {
-            self.slots += 1;
-        }
-        valid
-    }
-
-    /// Puts into a held slot.
-    pub(crate) fn put_into_slot(&mut self, item: &mut Option<T>) -> bool {
-        let valid = self.redeem_slot();
-        if valid {
-            self.enter(item);
-        }
-        valid
-    }
-
-    /// Takes the item whose turn it is. Nobody waits for it, by Q1.
-    #[inline(always)]
-    pub(crate) fn get(&mut self) -> Result<T, TryGetError> {
-        match take(self) {
-            Some(parcel) => Ok(parcel.item),
-            None if is_drained(self) => Err(TryGetError::Closed),
-            None => Err(TryGetError::Empty),
-        }
-    }
-
-    /// Takes an item back that was handed to a get which was dropped before it saw it.
-    pub(crate) fn give_back(&mut self, cargo: &mut Cargo<T>) {
-        self.store.put_back(cargo.order, &mut cargo.item);
-        self.out -= 1;
-    }
-
-    /// Whether this is a change.
-    fn close(&mut self, phase: Phase) -> bool {
-        let was_open = self.phase == Phase::Open;
-        if was_open || phase == Phase::Revoked {
-            self.phase = phase;
-        }
-        self.granted = 0;
-        was_open
-    }
-
-    /// The number of unfinished items.
-    pub(crate) fn unfinished(&self) -> usize {
-        self.store.len().wrapping_add_signed(self.out)
-    }
-
-    /// Finishes an item; `false` if there is none.
-    pub(crate) fn finish(&mut self) -> bool {
-        if self.unfinished() == 0 {
-            return false;
-        }
-        self.out -= 1;
-        self.release_joiners();
-        true
-    }
-
-    fn release_joiners(&mut self) {
-        if self.unfinished() == 0 {
-            self.splice(JOINERS, RELEASED);
-        }
-    }
-}
-
-/// Whether a putter may be granted a slot.
-#[inline(always)]
-fn has_room<T, S: Store<T>>(locked: &Guard<'_, T, S>) -> bool {
-    let taken = locked.store.len() + locked.granted + locked.slots;
-    locked.word().is_none_or(|capacity| taken < capacity.get())
-}
-
-/// Whether there is no item and will be none.
-fn is_drained<T, S: Store<T>>(locked: &Guard<'_, T, S>) -> bool {
-    locked.phase != Phase::Open && locked.slots == 0 && locked.store.len() == 0
-}
-
-#[inline(always)]
-fn take<T, S: Store<T>>(locked: &mut Guard<'_, T, S>) -> Option<Parcel<T>> {
-    let unbounded = locked.word().is_none();
-    let state: &mut State<S> = locked;
-    let parcel = state.store.pop()?;
-    state.out += 1;
-    if unbounded && state.store.allocated() > KEPT {
-        shrink(&mut state.store);
-    }
-    Some(parcel)
-}
-
-/// Gives half of the memory back when three quarters are not in use, so that a burst is paid for by its own items only.
-#[cold]
-fn shrink<T, S: Store<T>>(store: &mut S) {
-    let allocated = store.allocated();
-    if store.len() < allocated / 4 {
-        store.shrink(allocated / 2);
-    }
-}
-
-/// The next transition of the table above; the waker is to be woken after the mutex is released.
-fn decide<T, S: Store<T>>(locked: &mut Guard<'_, T, S>) -> Option<Waker> {
-    if locked.front(GETTERS).is_some() {
-        let parcel = take(locked);
-        if parcel.is_some() || is_drained(locked) {
-            let mut getter = locked.front(GETTERS)?;
-            if let Some(Parcel { order, item }) = parcel {
-                *getter.data() = Cargo { item: Some(item), order };
-            }
-            return Some(getter.grant());
-        }
-    }
-    if locked.front(PUTTERS).is_some() {
-        let open = locked.phase == Phase::Open;
-        if !open || has_room(locked) {
-            locked.granted += usize::from(open);
-            return locked.front(PUTTERS).map(Front::grant);
-        }
-    }
-    locked.front(RELEASED).map(Front::grant)
-}
-
-/// Makes transitions until nothing more can be decided; `false` if there are more than `wakers` can hold.
-fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> bool {
-    while !wakers.is_full() {
-        match decide(locked) {
-            Some(waker) => wakers.push(waker),
-            None => return true,
-        }
-    }
-    false
-}
-
-/// The end of a turn while somebody waits.
-#[cold]
-fn settle_and_wake<'q, T, S, G>(raw: &'q RawQueue<T, S>, mut guard: G)
-where
-    S: Store<T>,
-    G: Hold<'q, T, S>,
-{
-    let mut wakers = Wakers::new();
-    let settled = settle(guard.locked_mut(), &mut wakers);
-    drop(guard);
-    if settled && !thread::panicking() {
-        return wakers.wake_all();
-    }
-    wake_in_rounds(raw, settled, wakers);
-}
-
-/// A waker that panics must not keep those of later rounds asleep, nor make an abort of a panic that is under way.
-#[cold]
-fn wake_in_rounds<T, S: Store<T>>(raw: &RawQueue<T, S>, mut settled: bool, mut wakers: Wakers) {
-    let mut first_panic = None;
-    loop {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
-            match first_panic {
-                None => first_panic = Some(panic),
-                Some(_) => mem::forget(panic),
-            }
-        }
-        if settled {
-            break;
-        }
-        settled = settle(&mut raw.0.lock(), &mut wakers);
-    }
-    match first_panic {
-        Some(panic) if thread::panicking() => mem::forget(panic),
-        Some(panic) => resume_unwind(panic),
-        None => {}
+        self.0.settle();
     }
 }

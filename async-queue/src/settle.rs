@@ -1,0 +1,89 @@
+//! Who goes next: `settle`, and the wake-ups that follow. The table of transitions and the invariants are in `raw`.
+
+use crate::{
+    raw::{Cargo, GETTERS, Guard, PUTTERS, Phase, RELEASED, RawQueue},
+    store::{Parcel, Store},
+    turn::Turn,
+};
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+};
+use waitline::Wakers;
+
+/// Makes transitions until nothing more can be decided; `false` if there are more than `wakers` can hold.
+///
+/// In one pass: an item that is handed over makes room at most, and a slot that is granted brings its item later.
+fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> bool {
+    let mut turn = Turn(locked);
+    while turn.front(GETTERS).is_some() {
+        let parcel = turn.take();
+        if parcel.is_none() && !turn.is_drained() {
+            break;
+        }
+        let Some(mut getter) = turn.front(GETTERS) else { break };
+        if let Some(Parcel { order, item }) = parcel {
+            *getter.data() = Cargo { item: Some(item), order };
+        }
+        wakers.push(getter.grant());
+        if wakers.is_full() {
+            return false;
+        }
+    }
+    while turn.front(PUTTERS).is_some() {
+        let open = turn.phase == Phase::Open;
+        if open && !turn.has_room() {
+            break;
+        }
+        turn.granted += usize::from(open);
+        if let Some(putter) = turn.front(PUTTERS) {
+            wakers.push(putter.grant());
+        }
+        if wakers.is_full() {
+            return false;
+        }
+    }
+    while let Some(joiner) = turn.front(RELEASED) {
+        wakers.push(joiner.grant());
+        if wakers.is_full() {
+            return false;
+        }
+    }
+    true
+}
+
+/// The end of a turn while somebody waits.
+#[cold]
+pub(crate) fn settle_and_wake<T, S: Store<T>>(raw: &RawQueue<T, S>, mut locked: Guard<'_, T, S>) {
+    let mut wakers = Wakers::new();
+    let settled = settle(&mut locked, &mut wakers);
+    drop(locked);
+    if settled && !thread::panicking() {
+        return wakers.wake_all();
+    }
+    wake_in_rounds(raw, settled, wakers);
+}
+
+/// A waker that panics must not keep those of later rounds asleep, nor make an abort of a panic that is under way.
+#[cold]
+fn wake_in_rounds<T, S: Store<T>>(raw: &RawQueue<T, S>, mut settled: bool, mut wakers: Wakers) {
+    let mut first_panic = None;
+    loop {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
+            match first_panic {
+                None => first_panic = Some(panic),
+                Some(_) => mem::forget(panic),
+            }
+        }
+        if settled {
+            break;
+        }
+        settled = settle(&mut raw.queue().lock(), &mut wakers);
+    }
+    match first_panic {
+        Some(panic) if thread::panicking() => mem::forget(panic),
+        Some(panic) => resume_unwind(panic),
+        None => {}
+    }
+}

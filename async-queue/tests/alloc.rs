@@ -1,0 +1,205 @@
+//! Sizes, no allocation per wait, and memory that comes back: measured by a counting allocator, hence a test binary of
+//! its own.
+#![cfg(not(all(loom, feature = "loom")))]
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    mem::size_of,
+    pin::pin,
+    task::Waker,
+};
+use waitline::testing::poll_with;
+use waitline_queue::{Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, channel};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: all calls go to the system's allocator as they come.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as isize);
+        // SAFETY: by the caller's word.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get() - layout.size() as isize);
+        // SAFETY: by the caller's word.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often `work` allocates on this thread.
+fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+}
+
+macro_rules! waits_of {
+    ($queue:expr) => {{
+        let queue = $queue;
+        let waker = Waker::noop();
+        let round = || {
+            // A get that waits and is handed an item; one that is handed an item and dropped; one that is dropped.
+            {
+                let mut got = pin!(queue.get());
+                assert!(poll_with(got.as_mut(), waker).is_pending());
+                let dropped = pin!(queue.get());
+                assert!(poll_with(dropped, waker).is_pending());
+                queue.try_put(1).unwrap();
+                queue.try_put(2).unwrap();
+                assert!(poll_with(got, waker).is_ready());
+            }
+            assert!(queue.try_get().is_ok());
+            // Puts and reserves likewise, and a join.
+            queue.try_put(1).unwrap();
+            queue.try_put(2).unwrap();
+            {
+                let mut put = pin!(queue.put(3));
+                assert!(poll_with(put.as_mut(), waker).is_pending());
+                let mut reserve = pin!(queue.reserve());
+                assert!(poll_with(reserve.as_mut(), waker).is_pending());
+                let dropped = pin!(queue.put(4));
+                assert!(poll_with(dropped, waker).is_pending());
+                let mut join = pin!(queue.join());
+                assert!(poll_with(join.as_mut(), waker).is_pending());
+                queue.try_get().unwrap();
+                queue.try_get().unwrap();
+                assert!(poll_with(put, waker).is_ready());
+                assert!(poll_with(reserve, waker).is_ready());
+            }
+            queue.try_get().unwrap();
+            while queue.task_done().is_ok() {}
+        };
+        round();
+        assert_eq!(allocations(|| (0..100).for_each(|_| round())), 0);
+    }};
+}
+
+#[test]
+fn waits_do_not_allocate() {
+    waits_of!(Queue::bounded(2));
+    waits_of!(LifoQueue::bounded(2));
+    waits_of!(PriorityQueue::bounded(2));
+    waits_of!(channel_pair(2));
+}
+
+/// Both halves as one, for the macro.
+struct Pair<T>(channel::Sender<T>, channel::Receiver<T>);
+
+fn channel_pair(capacity: usize) -> Pair<i32> {
+    let (sender, receiver) = channel::bounded(capacity);
+    Pair(sender, receiver)
+}
+
+impl<T> Pair<T> {
+    fn put(&self, item: T) -> Put<'_, T> {
+        self.0.put(item)
+    }
+    fn try_put(&self, item: T) -> Result<(), waitline_queue::TryPutError<T>> {
+        self.0.try_put(item)
+    }
+    fn reserve(&self) -> Reserve<'_, T> {
+        self.0.reserve()
+    }
+    fn get(&self) -> Get<'_, T> {
+        self.1.get()
+    }
+    fn try_get(&self) -> Result<T, waitline_queue::TryGetError> {
+        self.1.try_get()
+    }
+    fn join(&self) -> Join<'_, T> {
+        self.1.join()
+    }
+    fn task_done(&self) -> Result<(), waitline_queue::TaskDoneError> {
+        self.1.task_done()
+    }
+}
+
+#[test]
+fn a_bounded_queue_at_work_does_not_allocate() {
+    let queue = Queue::bounded(1024);
+    let fill_and_empty = || {
+        (0..1024).for_each(|item| queue.try_put(item).unwrap());
+        (0..1024).for_each(|item| assert_eq!(queue.try_get(), Ok(item)));
+    };
+    fill_and_empty();
+    assert_eq!(allocations(|| (0..10).for_each(|_| fill_and_empty())), 0);
+}
+
+#[test]
+fn an_empty_queue_owns_no_memory() {
+    assert_eq!(allocations(|| drop((Queue::<u8>::bounded(1 << 40), LifoQueue::<u8>::unbounded()))), 0);
+}
+
+macro_rules! burst_of {
+    ($queue:expr) => {{
+        let queue = $queue;
+        let before = BYTES.get();
+        (0..100_000u64).for_each(|item| queue.try_put(item).unwrap());
+        let peak = BYTES.get() - before;
+        assert!(peak >= 100_000 * 16, "{peak}");
+        let mut checked = 0;
+        while queue.try_get().is_ok() {
+            // At most four times what is inside, and the 64 that are kept; a parcel of this item has 16 bytes.
+            let held = BYTES.get() - before;
+            let allowed = (4 * (queue.len() as isize + 1)).max(2 * 64) * 16;
+            assert!(held <= allowed, "{held} bytes for {} items", queue.len());
+            checked += 1;
+        }
+        assert_eq!(checked, 100_000);
+        // In steady use around its size it does not breathe.
+        (0..32).for_each(|item| queue.try_put(item).unwrap());
+        let steady = allocations(|| {
+            for item in 0..1000 {
+                queue.try_put(item).unwrap();
+                queue.try_get().unwrap();
+            }
+        });
+        assert_eq!(steady, 0);
+    }};
+}
+
+#[test]
+fn an_unbounded_queue_shrinks_after_a_burst() {
+    burst_of!(Queue::unbounded());
+    burst_of!(LifoQueue::unbounded());
+    burst_of!(PriorityQueue::unbounded());
+}
+
+#[test]
+fn sizes_are_what_the_docs_say() {
+    assert!(size_of::<Queue<u64>>() <= 128, "{}", size_of::<Queue<u64>>());
+    assert!(size_of::<LifoQueue<u64>>() <= 128);
+    assert!(size_of::<PriorityQueue<u64>>() <= 128);
+    assert_eq!(size_of::<channel::Sender<u64>>(), size_of::<usize>());
+    assert_eq!(size_of::<channel::Receiver<u64>>(), size_of::<usize>());
+    assert_eq!(size_of::<Slot<'_, u64>>(), size_of::<usize>());
+    for size in [
+        size_of::<Put<'_, u64>>(),
+        size_of::<Get<'_, u64>>(),
+        size_of::<Reserve<'_, u64>>(),
+        size_of::<Join<'_, u64>>(),
+    ] {
+        assert!(size <= 80, "{size}");
+    }
+    assert!(size_of::<GetMany<'_, u64>>() <= 96);
+    assert!(size_of::<Items<'_, u64>>() <= 96);
+    // An item lives once in its future.
+    assert!(size_of::<Put<'_, [u8; 4096]>>() <= 4096 + 80);
+    assert!(size_of::<Get<'_, [u8; 4096]>>() <= 4096 + 80);
+}

@@ -1,0 +1,198 @@
+//! Hazards 8 and 9: strictly first come, first served, newcomers and `try_` calls included.
+
+use crate::{counts, now, waiting};
+use std::{pin::pin, task::Poll};
+use waitline::testing::poll_once;
+use waitline_queue::{LifoQueue, PriorityQueue, Queue, TryGetError, TryPutError, TryReserveError};
+
+#[test]
+fn a_hundred_getters_are_served_in_order() {
+    let queue = Queue::bounded(1);
+    let mut getters: Vec<_> = (0..100).map(|_| waiting(queue.get())).collect();
+    for item in 0..100 {
+        queue.try_put(item).unwrap();
+        assert_eq!(getters.iter().filter(|(_, waker)| waker.count() > 0).count(), item + 1);
+        assert_eq!(getters[item].1.count(), 1);
+    }
+    for (item, (get, waker)) in getters.iter_mut().enumerate() {
+        assert_eq!(now(get.as_mut()), Ok(item));
+        assert_eq!((waker.count(), waker.held()), (1, 0));
+    }
+}
+
+#[test]
+fn a_hundred_putters_get_room_in_order() {
+    let queue = Queue::bounded(1);
+    queue.try_put(0).unwrap();
+    let mut putters: Vec<_> = (1..=100).map(|item| waiting(queue.put(item))).collect();
+    for turn in 0..100 {
+        assert_eq!(queue.try_get(), Ok(turn));
+        assert_eq!(putters.iter().filter(|(_, waker)| waker.count() > 0).count(), turn + 1);
+        assert_eq!(now(putters[turn].0.as_mut()), Ok(()));
+    }
+    assert_eq!(queue.try_get(), Ok(100));
+}
+
+#[test]
+fn a_granted_slot_is_not_for_newcomers() {
+    let queue = Queue::bounded(1);
+    queue.try_put(1).unwrap();
+    let (mut put, waker) = waiting(queue.put(2));
+    assert_eq!(queue.try_get(), Ok(1));
+    assert_eq!(waker.count(), 1);
+    // Granted and not polled: there is neither an item nor room.
+    assert_eq!(queue.try_get(), Err(TryGetError::Empty));
+    assert_eq!(queue.try_put(3), Err(TryPutError::Full(3)));
+    assert_eq!(queue.try_reserve().unwrap_err(), TryReserveError::Full);
+    let (mut late, _) = waiting(queue.put(3));
+    assert_eq!(now(put.as_mut()), Ok(()));
+    assert_eq!(queue.try_get(), Ok(2));
+    assert_eq!(now(late.as_mut()), Ok(()));
+}
+
+#[test]
+fn a_waiting_getter_does_not_let_newcomers_pass_waiting_putters() {
+    let queue = Queue::bounded(1);
+    queue.try_put(1).unwrap();
+    let (mut granted, _) = waiting(queue.put(2));
+    assert_eq!(queue.try_get(), Ok(1));
+    // Both lists are in use: a slot is granted and not filled, a putter waits behind it, and a getter waits.
+    let (mut queued, queued_waker) = waiting(queue.put(3));
+    let (mut get, get_waker) = waiting(queue.get());
+    assert_eq!(queue.try_put(4), Err(TryPutError::Full(4)));
+    assert_eq!((get_waker.count(), queued_waker.count()), (0, 0));
+    assert_eq!(now(granted.as_mut()), Ok(()));
+    assert_eq!((get_waker.count(), queued_waker.count()), (1, 1));
+    assert_eq!(now(get.as_mut()), Ok(2));
+    assert_eq!(queue.try_put(4), Err(TryPutError::Full(4)));
+    assert_eq!(now(queued.as_mut()), Ok(()));
+    assert_eq!(queue.try_get(), Ok(3));
+}
+
+#[test]
+fn a_filled_slot_that_goes_to_a_getter_makes_room_for_the_next() {
+    // The deadlock of an ad-hoc version: a granted putter hands its item on, and nobody grants the room again.
+    let queue = Queue::bounded(1);
+    queue.try_put(0).unwrap();
+    let mut putters: Vec<_> = (1..=5).map(|item| waiting(queue.put(item))).collect();
+    assert_eq!(queue.try_get(), Ok(0));
+    let mut getters: Vec<_> = (1..=5).map(|_| waiting(queue.get())).collect();
+    for turn in 0..5 {
+        assert_eq!(
+            counts(putters.iter().map(|(_, waker)| waker)),
+            (0..5).map(|i| usize::from(i <= turn)).collect::<Vec<_>>()
+        );
+        assert_eq!(now(putters[turn].0.as_mut()), Ok(()));
+        assert_eq!(
+            counts(getters.iter().map(|(_, waker)| waker)),
+            (0..5).map(|i| usize::from(i <= turn)).collect::<Vec<_>>()
+        );
+        assert_eq!(now(getters[turn].0.as_mut()), Ok(turn + 1));
+    }
+}
+
+#[test]
+fn puts_and_reserves_stand_in_one_line() {
+    let queue = Queue::bounded(1);
+    let slot = queue.try_reserve().unwrap();
+    let (mut first, _) = waiting(queue.put(1));
+    let (mut second, second_waker) = waiting(queue.reserve());
+    let (mut third, third_waker) = waiting(queue.put(3));
+    slot.put(0).unwrap();
+    assert_eq!(queue.try_get(), Ok(0));
+    assert_eq!(now(first.as_mut()), Ok(()));
+    assert_eq!(second_waker.count(), 0);
+    assert_eq!(queue.try_get(), Ok(1));
+    assert_eq!((second_waker.count(), third_waker.count()), (1, 0));
+    let slot = now(second.as_mut()).unwrap();
+    assert_eq!(third_waker.count(), 0);
+    drop(slot);
+    assert_eq!(third_waker.count(), 1);
+    assert_eq!(now(third.as_mut()), Ok(()));
+}
+
+#[test]
+fn gets_of_all_kinds_stand_in_one_line() {
+    let queue = Queue::bounded(4);
+    let mut out = Vec::new();
+    let (mut first, first_waker) = waiting(queue.get_many(&mut out, 2));
+    let (mut second, second_waker) = waiting(queue.get());
+    queue.try_put(1).unwrap();
+    assert_eq!((first_waker.count(), second_waker.count()), (1, 0));
+    queue.try_put(2).unwrap();
+    queue.try_put(3).unwrap();
+    assert_eq!(second_waker.count(), 1);
+    // The second item was the second getter's; what came after it nobody waits for.
+    assert_eq!(now(first.as_mut()), 2);
+    assert_eq!(now(second.as_mut()), Ok(2));
+    drop(first);
+    assert_eq!(out, [1, 3]);
+}
+
+#[test]
+fn nobody_passes_putters_that_are_woken_in_rounds() {
+    // get_many frees 64 places; their 64 putters are granted in rounds, and a newcomer comes between two of them.
+    use std::sync::{Arc, Mutex};
+    let queue: &'static Queue<usize> = Box::leak(Box::new(Queue::bounded(64)));
+    (0..64).for_each(|item| queue.try_put(item).unwrap());
+    let refused = Arc::new(Mutex::new(Vec::new()));
+    let mut putters: Vec<_> = (64..128).map(|item| Box::pin(queue.put(item))).collect();
+    for put in &mut putters {
+        let refused = refused.clone();
+        let waker = waitline::testing::hooked_waker(move |call| {
+            if call == waitline::testing::WakerCall::Wake {
+                // A refusal may go on with the next round itself, so the list is not locked while the queue is asked.
+                let answers = (queue.try_put(0).is_err(), queue.is_full(), queue.try_reserve().is_err());
+                refused.lock().unwrap().push(answers);
+            }
+        });
+        assert!(waitline::testing::poll_with(put.as_mut(), &waker).is_pending());
+    }
+    let mut out = Vec::new();
+    assert_eq!(now(pin!(queue.get_many(&mut out, 64))), 64);
+    assert_eq!(*refused.lock().unwrap(), [(true, true, true); 64]);
+    putters.iter_mut().for_each(|put| assert_eq!(now(put.as_mut()), Ok(())));
+    assert_eq!(now(pin!(queue.get_many(&mut out, 64))), 64);
+    assert_eq!(out, (0..128).collect::<Vec<_>>());
+}
+
+#[test]
+fn capacity_is_never_exceeded_by_puts() {
+    let queue = Queue::bounded(2);
+    let slot = queue.try_reserve().unwrap();
+    queue.try_put(1).unwrap();
+    assert_eq!(queue.try_put(2), Err(TryPutError::Full(2)));
+    let (mut put, _) = waiting(queue.put(2));
+    assert_eq!(queue.try_get(), Ok(1));
+    assert_eq!(queue.try_put(3), Err(TryPutError::Full(3)));
+    slot.put(4).unwrap();
+    assert_eq!(queue.try_put(3), Err(TryPutError::Full(3)));
+    assert_eq!(now(put.as_mut()), Ok(()));
+    assert_eq!((queue.len(), queue.is_full()), (2, true));
+}
+
+#[test]
+fn waiting_getters_are_served_by_the_other_orders_too() {
+    let queue = PriorityQueue::bounded(2);
+    let (mut get, _) = waiting(queue.get());
+    queue.try_put(5).unwrap();
+    queue.try_put(1).unwrap();
+    assert_eq!(now(get.as_mut()), Ok(5));
+    assert_eq!(queue.try_get(), Ok(1));
+    let queue = LifoQueue::bounded(2);
+    let (mut get, _) = waiting(queue.get());
+    queue.try_put(5).unwrap();
+    queue.try_put(1).unwrap();
+    assert_eq!(now(get.as_mut()), Ok(5));
+    assert_eq!(poll_once(pin!(queue.get())), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn an_unbounded_queue_never_makes_a_put_wait() {
+    let queue = Queue::unbounded();
+    let slots: Vec<_> = (0..1000).map(|_| queue.try_reserve().unwrap()).collect();
+    (0..1000).for_each(|item| queue.try_put(item).unwrap());
+    assert!(!queue.is_full());
+    slots.into_iter().for_each(|slot| slot.put(7).unwrap());
+    assert_eq!(queue.len(), 2000);
+}
