@@ -8,6 +8,7 @@ pub mod condition;
 pub mod drive;
 pub mod event;
 pub mod lock;
+pub mod queue;
 pub mod runner;
 pub mod sem;
 
@@ -66,7 +67,8 @@ impl Workload {
 /// The known groups, if there is none of that name.
 pub fn workloads(group: Option<&str>) -> Result<Vec<Workload>, String> {
     type Group = (&'static str, fn() -> Vec<Workload>);
-    const GROUPS: &[Group] = &[("event", event::workloads), ("lock", lock::workloads), ("sem", sem::workloads)];
+    const GROUPS: &[Group] =
+        &[("event", event::workloads), ("lock", lock::workloads), ("queue", queue::workloads), ("sem", sem::workloads)];
     let chosen: Vec<Workload> = GROUPS
         .iter()
         .filter(|(name, _)| group.is_none_or(|wanted| wanted == *name))

@@ -1,0 +1,449 @@
+//! Queues: pairs without waiting, producers and consumers on one thread, on two workers and on threads, batches.
+
+use crate::{
+    Workload,
+    drive::{one_thread, ready, timed, two_workers},
+};
+use futures_intrusive::channel::shared as intrusive;
+use std::{
+    fmt,
+    future::Future,
+    hint::black_box,
+    marker::PhantomData,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+use waitline_queue::channel;
+
+/// What is sent: a number, alone or in 64 bytes.
+trait Item: Send + Sync + Unpin + fmt::Debug + 'static {
+    fn new(number: u64) -> Self;
+    fn number(&self) -> u64;
+}
+
+impl Item for u64 {
+    fn new(number: u64) -> Self {
+        number
+    }
+    fn number(&self) -> u64 {
+        *self
+    }
+}
+
+type Line = [u64; 8];
+
+impl Item for Line {
+    fn new(number: u64) -> Self {
+        [number; 8]
+    }
+    fn number(&self) -> u64 {
+        self[7]
+    }
+}
+
+/// A peer's channel.
+trait Peer<T: Item>: 'static {
+    type Tx: Clone + Send + 'static;
+    type Rx: Send + 'static;
+    fn new(capacity: usize) -> (Self::Tx, Self::Rx);
+    fn put(tx: &Self::Tx, item: T) -> impl Future<Output = ()> + Send;
+    fn get(rx: &mut Self::Rx) -> impl Future<Output = T> + Send;
+    fn try_put(tx: &Self::Tx, item: T);
+    fn try_get(rx: &mut Self::Rx) -> T;
+}
+
+/// A peer's channel between threads that block.
+trait Blocking<T: Item>: 'static {
+    type Tx: Clone + Send + 'static;
+    type Rx: Send + 'static;
+    fn new(capacity: usize) -> (Self::Tx, Self::Rx);
+    fn put(tx: &Self::Tx, item: T);
+    fn get(rx: &mut Self::Rx) -> T;
+}
+
+macro_rules! peer {
+    ($name:ident, $tx:ty, $rx:ty, $new:expr, $put:ident, $get:ident, |$got:ident| $item:expr) => {
+        struct $name<T>(PhantomData<T>);
+        impl<T: Item> Peer<T> for $name<T> {
+            type Tx = $tx;
+            type Rx = $rx;
+            fn new(capacity: usize) -> (Self::Tx, Self::Rx) {
+                $new(capacity)
+            }
+            #[inline]
+            async fn put(tx: &Self::Tx, item: T) {
+                assert!(tx.$put(item).await.is_ok(), "closed");
+            }
+            #[inline]
+            async fn get(rx: &mut Self::Rx) -> T {
+                let $got = rx.$get().await;
+                $item.expect("closed")
+            }
+            peer!(@try $name);
+        }
+    };
+    (@try Ours) => { peer!(@try_with try_put, try_get); };
+    (@try Kanal) => {
+        #[inline]
+        fn try_put(tx: &Self::Tx, item: T) {
+            assert!(matches!(tx.try_send(item), Ok(true)), "full");
+        }
+        #[inline]
+        fn try_get(rx: &mut Self::Rx) -> T {
+            rx.try_recv().expect("closed").expect("empty")
+        }
+    };
+    (@try Intrusive) => { peer!(@try_with try_send, try_receive); };
+    (@try $other:ident) => { peer!(@try_with try_send, try_recv); };
+    (@try_with $put:ident, $get:ident) => {
+        #[inline]
+        fn try_put(tx: &Self::Tx, item: T) {
+            assert!(tx.$put(item).is_ok(), "full");
+        }
+        #[inline]
+        fn try_get(rx: &mut Self::Rx) -> T {
+            rx.$get().ok().expect("empty")
+        }
+    };
+}
+
+peer!(Ours, channel::Sender<T>, channel::Receiver<T>, channel::bounded, put, get, |got| got.ok());
+peer!(Kanal, kanal::AsyncSender<T>, kanal::AsyncReceiver<T>, kanal::bounded_async, send, recv, |got| got.ok());
+peer!(AsyncChannel, async_channel::Sender<T>, async_channel::Receiver<T>, async_channel::bounded, send, recv, |got| {
+    got.ok()
+});
+peer!(Flume, flume::Sender<T>, flume::Receiver<T>, flume::bounded, send_async, recv_async, |got| got.ok());
+peer!(
+    Crossfire,
+    crossfire::MAsyncTx<crossfire::mpmc::Array<T>>,
+    crossfire::MAsyncRx<crossfire::mpmc::Array<T>>,
+    crossfire::mpmc::bounded_async,
+    send,
+    recv,
+    |got| got.ok()
+);
+peer!(
+    Asyncband,
+    asyncband::mpmc::BoundedSender<T>,
+    asyncband::mpmc::BoundedReceiver<T>,
+    asyncband::mpmc::bounded,
+    send,
+    recv,
+    |got| got.ok()
+);
+peer!(Intrusive, intrusive::Sender<T>, intrusive::Receiver<T>, intrusive::channel, send, receive, |got| got);
+peer!(
+    Tokio,
+    tokio::sync::mpsc::Sender<T>,
+    tokio::sync::mpsc::Receiver<T>,
+    tokio::sync::mpsc::channel,
+    send,
+    recv,
+    |got| got
+);
+peer!(Tachyonix, tachyonix::Sender<T>, tachyonix::Receiver<T>, tachyonix::channel, send, recv, |got| got.ok());
+
+macro_rules! blocking {
+    ($name:ident, $tx:ty, $rx:ty, $new:expr, $put:ident, $get:ident, |$got:ident| $item:expr) => {
+        struct $name<T>(PhantomData<T>);
+        impl<T: Item> Blocking<T> for $name<T> {
+            type Tx = $tx;
+            type Rx = $rx;
+            fn new(capacity: usize) -> (Self::Tx, Self::Rx) {
+                $new(capacity)
+            }
+            #[inline]
+            fn put(tx: &Self::Tx, item: T) {
+                assert!(tx.$put(item).is_ok(), "closed");
+            }
+            #[inline]
+            fn get(rx: &mut Self::Rx) -> T {
+                let $got = rx.$get();
+                $item.expect("closed")
+            }
+        }
+    };
+}
+
+blocking!(OursB, channel::Sender<T>, channel::Receiver<T>, channel::bounded, put_blocking, get_blocking, |got| got
+    .ok());
+blocking!(KanalB, kanal::Sender<T>, kanal::Receiver<T>, kanal::bounded, send, recv, |got| got.ok());
+blocking!(FlumeB, flume::Sender<T>, flume::Receiver<T>, flume::bounded, send, recv, |got| got.ok());
+blocking!(
+    AsyncChannelB,
+    async_channel::Sender<T>,
+    async_channel::Receiver<T>,
+    async_channel::bounded,
+    send_blocking,
+    recv_blocking,
+    |got| got.ok()
+);
+blocking!(
+    CrossfireB,
+    crossfire::MTx<crossfire::mpmc::Array<T>>,
+    crossfire::MRx<crossfire::mpmc::Array<T>>,
+    crossfire::mpmc::bounded_blocking,
+    send,
+    recv,
+    |got| got.ok()
+);
+blocking!(
+    TokioB,
+    tokio::sync::mpsc::Sender<T>,
+    tokio::sync::mpsc::Receiver<T>,
+    tokio::sync::mpsc::channel,
+    blocking_send,
+    blocking_recv,
+    |got| got
+);
+blocking!(
+    StdB,
+    std::sync::mpsc::SyncSender<T>,
+    std::sync::mpsc::Receiver<T>,
+    std::sync::mpsc::sync_channel,
+    send,
+    recv,
+    |got| got.ok()
+);
+
+fn try_pair<T: Item, P: Peer<T>>(n: u64) -> Duration {
+    let (tx, mut rx) = P::new(16);
+    let mut sum = 0;
+    let took = timed(|| {
+        for number in 0..n {
+            P::try_put(black_box(&tx), T::new(number));
+            sum += P::try_get(black_box(&mut rx)).number();
+        }
+    });
+    assert_eq!(sum, sum_below(n));
+    took
+}
+
+fn async_pair<T: Item, P: Peer<T>>(n: u64) -> Duration {
+    let (tx, mut rx) = P::new(16);
+    let mut sum = 0;
+    let took = timed(|| {
+        ready(async {
+            for number in 0..n {
+                P::put(black_box(&tx), T::new(number)).await;
+                sum += P::get(black_box(&mut rx)).await.number();
+            }
+        })
+    });
+    assert_eq!(sum, sum_below(n));
+    took
+}
+
+fn sum_below(n: u64) -> u64 {
+    n * n.saturating_sub(1) / 2
+}
+
+/// What a workload hands its tasks to.
+#[derive(Clone, Copy)]
+enum On {
+    OneThread,
+    TwoWorkers,
+}
+
+/// `producers` tasks put `n` items in all, one consumer takes them.
+fn to_one<T: Item, P: Peer<T>>(n: u64, on: On, producers: u64, capacity: usize) -> Duration {
+    let (tx, rx) = P::new(capacity);
+    run_tasks::<T, P>(n, on, (0..producers).map(|_| tx.clone()).collect(), vec![rx])
+}
+
+/// `tasks` tasks put `n` items in all, as many others take them.
+fn to_many<T: Item, P: Peer<T, Rx: Clone>>(n: u64, on: On, tasks: u64, capacity: usize) -> Duration {
+    let (tx, rx) = P::new(capacity);
+    run_tasks::<T, P>(n, on, (0..tasks).map(|_| tx.clone()).collect(), (0..tasks).map(|_| rx.clone()).collect())
+}
+
+fn run_tasks<T: Item, P: Peer<T>>(n: u64, on: On, senders: Vec<P::Tx>, receivers: Vec<P::Rx>) -> Duration {
+    let producers = senders.len() as u64;
+    let each = n.div_ceil(producers);
+    let share = each * producers / receivers.len() as u64;
+    let total = Arc::new(AtomicU64::new(0));
+    let mut tasks: Vec<std::pin::Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
+    for tx in senders {
+        tasks.push(Box::pin(async move {
+            for number in 0..each {
+                P::put(&tx, T::new(number)).await;
+            }
+        }));
+    }
+    for mut rx in receivers {
+        let total = total.clone();
+        tasks.push(Box::pin(async move {
+            let mut sum = 0;
+            for _ in 0..share {
+                sum += P::get(&mut rx).await.number();
+            }
+            total.fetch_add(sum, Relaxed);
+        }));
+    }
+    let took = timed(|| match on {
+        On::OneThread => one_thread(tasks),
+        On::TwoWorkers => two_workers(tasks),
+    });
+    assert_eq!(total.load(Relaxed), producers * sum_below(each));
+    took
+}
+
+/// One thread puts, another takes.
+fn threads<T: Item, P: Blocking<T>>(n: u64, capacity: usize) -> Duration {
+    let (tx, mut rx) = P::new(capacity);
+    let mut sum = 0;
+    let took = timed(|| {
+        thread::scope(|scope| {
+            scope.spawn(move || (0..n).for_each(|number| P::put(&tx, T::new(number))));
+            (0..n).for_each(|_| sum += P::get(&mut rx).number());
+        });
+    });
+    assert_eq!(sum, sum_below(n));
+    took
+}
+
+/// Two threads put, two take.
+fn four_threads<T: Item, P: Blocking<T, Rx: Clone>>(n: u64, capacity: usize) -> Duration {
+    let (tx, rx) = P::new(capacity);
+    let (total, each) = (AtomicU64::new(0), n.div_ceil(2));
+    let took = timed(|| {
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let (tx, mut rx, total) = (tx.clone(), rx.clone(), &total);
+                scope.spawn(move || (0..each).for_each(|number| P::put(&tx, T::new(number))));
+                scope.spawn(move || {
+                    let sum = (0..each).map(|_| P::get(&mut rx).number()).sum();
+                    total.fetch_add(sum, Relaxed);
+                });
+            }
+        });
+    });
+    assert_eq!(total.into_inner(), 2 * sum_below(each));
+    took
+}
+
+/// A producer task, and a consumer task that takes up to 64 items at once.
+macro_rules! batches {
+    ($n:ident, $capacity:expr, $peer:ident, |$rx:pat_param, $out:ident| $take:expr) => {{
+        let (tx, rx) = $peer::new($capacity);
+        let total = Arc::new(AtomicU64::new(0));
+        let producer = async move {
+            for number in 0..$n {
+                $peer::put(&tx, number).await;
+            }
+        };
+        let consumer = {
+            let total = total.clone();
+            async move {
+                let (mut sum, mut left, $rx) = (0, $n, rx);
+                let mut $out: Vec<u64> = Vec::new();
+                while left > 0 {
+                    $take;
+                    left -= $out.len() as u64;
+                    sum += $out.drain(..).sum::<u64>();
+                }
+                total.store(sum, Relaxed);
+            }
+        };
+        let tasks: [std::pin::Pin<Box<dyn Future<Output = ()>>>; 2] = [Box::pin(producer), Box::pin(consumer)];
+        let took = timed(|| one_thread(tasks));
+        assert_eq!(total.load(Relaxed), sum_below($n));
+        took
+    }};
+}
+
+fn batches(capacity: usize) -> Workload {
+    Workload::new(format!("queue: batches of up to 64, one thread, capacity {capacity}"))
+        .case("waitline", move |n| batches!(n, capacity, Ours, |rx, out| rx.get_many(&mut out, 64).await))
+        .case("waitline, one by one", move |n| {
+            batches!(n, capacity, Ours, |rx, out| out.push(rx.get().await.expect("open")))
+        })
+        .case("kanal: recv, drain_into (no limit)", move |n| {
+            batches!(n, capacity, Kanal, |rx, out| {
+                out.push(rx.recv().await.expect("open"));
+                rx.drain_into(&mut out).ok()
+            })
+        })
+        .case("tokio", move |n| batches!(n, capacity, Tokio, |mut rx, out| rx.recv_many(&mut out, 64).await))
+}
+
+/// Adds one case per peer with many consumers, and with `; and` those with one only.
+macro_rules! every_peer {
+    ($workload:expr, $run:ident, $item:ty $(, $arg:expr)*) => {
+        $workload
+            .case("waitline", move |n| $run::<$item, Ours<_>>(n $(, $arg)*))
+            .case("kanal", move |n| $run::<$item, Kanal<_>>(n $(, $arg)*))
+            .case("crossfire", move |n| $run::<$item, Crossfire<_>>(n $(, $arg)*))
+            .case("flume", move |n| $run::<$item, Flume<_>>(n $(, $arg)*))
+            .case("async-channel", move |n| $run::<$item, AsyncChannel<_>>(n $(, $arg)*))
+            .case("asyncband", move |n| $run::<$item, Asyncband<_>>(n $(, $arg)*))
+            .case("futures-intrusive", move |n| $run::<$item, Intrusive<_>>(n $(, $arg)*))
+    };
+    ($workload:expr, $run:ident, $item:ty $(, $arg:expr)*; and one consumer) => {
+        every_peer!($workload, $run, $item $(, $arg)*)
+            .case("tokio mpsc", move |n| $run::<$item, Tokio<_>>(n $(, $arg)*))
+            .case("tachyonix", move |n| $run::<$item, Tachyonix<_>>(n $(, $arg)*))
+    };
+}
+
+fn cells<T: Item>(all: &mut Vec<Workload>, kind: &str) {
+    for (on, place) in [(On::OneThread, "one thread"), (On::TwoWorkers, "two workers")] {
+        for capacity in [1, 16, 1024] {
+            let name = |who: &str| Workload::new(format!("queue: {who}, {place}, capacity {capacity}, {kind}"));
+            all.push(every_peer!(name("1x1"), to_one, T, on, 1, capacity; and one consumer));
+            all.push(every_peer!(name("4x1"), to_one, T, on, 4, capacity; and one consumer));
+            all.push(every_peer!(name("4x4"), to_many, T, on, 4, capacity));
+        }
+    }
+}
+
+/// All workloads on queues. Times are per item.
+pub fn workloads() -> Vec<Workload> {
+    let two_sections = |n| {
+        let lock = parking_lot::Mutex::new(0);
+        let took = timed(|| {
+            for _ in 0..n {
+                *black_box(&lock).lock() += 1;
+                *black_box(&lock).lock() += 1;
+            }
+        });
+        assert_eq!(lock.into_inner(), 2 * n);
+        took
+    };
+    let mut all = vec![
+        every_peer!(Workload::new("queue: try_put and try_get"), try_pair, u64; and one consumer)
+            .case("limit: two sections of a parking_lot Mutex", two_sections),
+        every_peer!(Workload::new("queue: put and get, ready at once"), async_pair, u64; and one consumer)
+            .case("limit: two sections of a parking_lot Mutex", two_sections),
+        every_peer!(Workload::new("queue: put and get, ready at once, 64 bytes"), async_pair, Line; and one consumer),
+    ];
+    cells::<u64>(&mut all, "8 bytes");
+    cells::<Line>(&mut all, "64 bytes");
+    for capacity in [1, 16, 1024] {
+        let name = |who: &str| Workload::new(format!("queue: {who} threads, blocking, capacity {capacity}"));
+        all.push(
+            name("1x1")
+                .case("waitline", move |n| threads::<u64, OursB<_>>(n, capacity))
+                .case("kanal", move |n| threads::<u64, KanalB<_>>(n, capacity))
+                .case("crossfire", move |n| threads::<u64, CrossfireB<_>>(n, capacity))
+                .case("flume", move |n| threads::<u64, FlumeB<_>>(n, capacity))
+                .case("async-channel", move |n| threads::<u64, AsyncChannelB<_>>(n, capacity))
+                .case("tokio mpsc", move |n| threads::<u64, TokioB<_>>(n, capacity))
+                .case("std mpsc", move |n| threads::<u64, StdB<_>>(n, capacity)),
+        );
+        all.push(
+            name("2x2")
+                .case("waitline", move |n| four_threads::<u64, OursB<_>>(n, capacity))
+                .case("kanal", move |n| four_threads::<u64, KanalB<_>>(n, capacity))
+                .case("crossfire", move |n| four_threads::<u64, CrossfireB<_>>(n, capacity))
+                .case("flume", move |n| four_threads::<u64, FlumeB<_>>(n, capacity))
+                .case("async-channel", move |n| four_threads::<u64, AsyncChannelB<_>>(n, capacity)),
+        );
+    }
+    all.extend([16, 1024].map(batches));
+    all
+}
