@@ -13,7 +13,7 @@ use waitline_queue::{Queue, TryGetError, TryPutError};
 
 const PRODUCERS: u32 = 4;
 const CONSUMERS: u32 = 4;
-const EACH: u32 = 500;
+const EACH: u32 = 2_000;
 
 /// A producer and the number of its item.
 type Item = (u32, u32);
