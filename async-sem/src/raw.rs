@@ -178,14 +178,14 @@ impl RawSemaphore {
 
     /// Grants permits from the front of the queue while they suffice (S3). The mutex is free while wakers run.
     ///
-    /// `HAS_WAITERS` is set, though the last waiter may have left the queue. `free` is what the word should say.
+    /// There are waiters; `free` is what the word should say.
     ///
     /// # Panics
     ///
     /// If a waker panics, after everybody was served.
     #[inline(always)]
     fn distribute<'a>(&'a self, mut queue: Locked<'a, SemProtocol>, mut free: usize) {
-        // The usual case first: one waiter gets all there is.
+        // The usual case first: one waiter gets all that there is.
         let Some(first) = grant_next(&mut queue, &mut free) else { return };
         if free > 0 && !queue.is_empty() {
             return self.distribute_more(queue, free, first);
@@ -202,12 +202,11 @@ impl RawSemaphore {
         let mut first_panic = None;
         loop {
             while !wakers.is_full()
-                && !queue.is_empty()
                 && let Some(next) = grant_next(&mut queue, &mut free)
             {
                 wakers.push(next);
             }
-            let more = wakers.is_full() && !queue.is_empty();
+            let more = wakers.is_full();
             drop(queue);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
                 match first_panic {
@@ -220,10 +219,7 @@ impl RawSemaphore {
                 break;
             }
             queue = self.0.lock();
-            if queue.is_empty() {
-                // Others have served the rest meanwhile, and the word is nobody's (S1).
-                break;
-            }
+            // Of no meaning, but no harm either, if others have served the rest meanwhile.
             free = permits(owned_word(&queue));
         }
         if let Some(panic) = first_panic {
@@ -256,29 +252,27 @@ fn owned_word(queue: &Locked<'_, SemProtocol>) -> usize {
     queue.word().load(Ordering::Acquire)
 }
 
-/// Grants the first waiter what it wants, if that is free, and writes the word in any case.
-///
-/// With the mutex held and `HAS_WAITERS` set. After the grant to the last waiter the bit is cleared, and the word is not
-/// ours any more (S2): no further call then.
+/// Writes the word while we own it (S2), and gives it away if there are no `waiters`.
+#[inline(always)]
+fn set_owned_word(queue: &Locked<'_, SemProtocol>, free: usize, waiters: usize) {
+    // Ordering: Release pairs with the Acquire in `try_acquire` and `try_acquire_or_announce`.
+    queue.word().store(pack(free, waiters > 0), Ordering::Release);
+}
+
+/// Grants the first waiter what it wants, if `free` suffices; writes the word in any case, unless nobody waits. With the
+/// mutex held.
 #[inline(always)]
 fn grant_next(queue: &mut Locked<'_, SemProtocol>, free: &mut usize) -> Option<Waker> {
-    let word = queue.word();
-    // Ordering: Release pairs with the Acquire in `try_acquire` and `try_acquire_or_announce`.
-    let set = |free, waiters| word.store(pack(free, waiters > 0), Ordering::Release);
     let waiters = queue.len();
-    let front = queue.front(QUEUE).and_then(|mut first| free.checked_sub(*first.data()).map(|rest| (first, rest)));
-    match front {
-        Some((first, rest)) => {
-            *free = rest;
-            // S4: before the grant, so that the waiter finds the word as its grant has left it.
-            set(rest, waiters - 1);
-            Some(first.grant())
-        }
-        None => {
-            set(*free, waiters);
-            None
-        }
-    }
+    let wants = *queue.front(QUEUE)?.data();
+    let Some(rest) = free.checked_sub(wants) else {
+        set_owned_word(queue, *free, waiters);
+        return None;
+    };
+    *free = rest;
+    // S4: before the grant, so that the waiter finds the word as its grant has left it.
+    set_owned_word(queue, rest, waiters - 1);
+    Some(queue.front(QUEUE)?.grant())
 }
 
 /// Takes `n` permits, or sees to it that those who release permits look at the queue. With the mutex held.
@@ -325,9 +319,14 @@ impl<R: Deref<Target: Raw>> Handle for Via<R> {
     }
 
     fn cancel_queued(&self, queue: Locked<'_, SemProtocol>, _wanted: &mut usize) {
-        // We may have been the first, and have held back others who fit; or the last, and S1 wants the bit cleared.
         let free = permits(owned_word(&queue));
-        self.0.raw().distribute(queue, free);
+        if queue.is_empty() {
+            // We have been the last: S1.
+            set_owned_word(&queue, free, 0);
+        } else {
+            // We may have been the first, and have held back others who fit.
+            self.0.raw().distribute(queue, free);
+        }
     }
 
     fn cancel_granted(&self, granted: &mut usize) {
