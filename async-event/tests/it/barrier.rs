@@ -191,7 +191,7 @@ fn a_complete_round_is_decided_also_for_those_who_are_not_told_yet() {
         Reset,
         /// The party comes again, and two more.
         NextRound,
-        /// The third from last is dropped.
+        /// Three arrive at the next round, and the last but one of this round is dropped.
         Cancel,
     }
     for action in [InBetween::Abort, InBetween::Reset, InBetween::NextRound, InBetween::Cancel] {
@@ -215,8 +215,9 @@ fn a_complete_round_is_decided_also_for_those_who_are_not_told_yet() {
                         assert_eq!(barrier.n_waiting(), 3);
                     }
                     InBetween::Cancel => {
+                        *next_round.lock().unwrap() = arrived(barrier, 3, &waker);
                         drop(waits.lock().unwrap().remove(96));
-                        assert_eq!(barrier.n_waiting(), 0, "its arrival was used up");
+                        assert_eq!(barrier.n_waiting(), 3, "its own arrival was used up");
                     }
                 }
             }
