@@ -187,6 +187,26 @@ fn what_a_release_leaves_over_is_there_for_all() {
     });
 }
 
+/// A granted waiter finds the semaphore as its grant has left it: when it has its own permit and nobody waits any more,
+/// the rest of the release is there for `try_acquire`, although the release may not have returned yet.
+#[test]
+fn a_granted_waiter_finds_what_its_release_left_over() {
+    model("left-over permits, seen by the waiter", || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let waiter = spawn({
+            let semaphore = semaphore.clone();
+            move || {
+                block_on(semaphore.acquire()).forget();
+                assert_eq!(semaphore.available_permits(), 1);
+                semaphore.try_acquire().expect("nobody waits, and one is left").forget();
+            }
+        });
+        semaphore.release(2);
+        waiter.join().unwrap();
+        assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
+    });
+}
+
 /// `release(2)` to two waiters, in two rounds: both get on, whoever comes when.
 #[test]
 fn one_release_serves_several_waiters() {
