@@ -4,6 +4,7 @@ use crate::{
     error::{GetError, TryGetError},
     raw::{Cargo, GETTERS, QueueProtocol, RawQueue},
     store::{Fifo, Store},
+    turn::Turn,
 };
 use futures_lite::Stream;
 use pin_project_lite::pin_project;
@@ -35,13 +36,14 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline(always)]
     fn take(&self) -> (Option<T>, bool) {
         let mut drained = false;
-        let item = self.turn(|mut turn| {
+        let attempt = |mut turn: Turn<'_, '_, T, S>| {
             let parcel = turn.take();
             if parcel.is_none() {
                 drained = turn.is_drained();
             }
             parcel.map(|parcel| parcel.item)
-        });
+        };
+        let item = self.attempt(attempt, Option::is_some);
         (item, drained)
     }
 

@@ -26,7 +26,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         // Outlives the turn: no item is dropped under the mutex (Q5).
         let mut item = Some(item);
-        self.turn(|mut turn| turn.put(&mut item)).map_err(|refusal| refused(refusal, item))
+        self.attempt(|mut turn| turn.put(&mut item), Result::is_ok).map_err(|refusal| refused(refusal, item))
     }
 
     pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
@@ -42,7 +42,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     }
 
     pub(crate) fn try_reserve(&self) -> Result<Slot<'_, T, S>, TryReserveError> {
-        match self.turn(|mut turn| turn.reserve()) {
+        match self.attempt(|mut turn| turn.reserve(), Result::is_ok) {
             Ok(()) => Ok(Slot { raw: self }),
             Err(Refusal::Full) => Err(TryReserveError::Full),
             Err(Refusal::Closed) => Err(TryReserveError::Closed),
@@ -114,7 +114,7 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
         let raw = waiter.handle().0;
         loop {
             let item = &mut waiter.as_mut().data().item;
-            match raw.turn(|mut turn| turn.put(item)) {
+            match raw.attempt(|mut turn| turn.put(item), Result::is_ok) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(Refusal::Closed) => return Poll::Ready(Err(PutError(kept(item.take())))),
                 Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
@@ -174,7 +174,7 @@ impl<'a, T, S: Store<T>> Future for Reserve<'a, T, S> {
             return Poll::Ready(if valid { Ok(Slot { raw }) } else { Err(Closed) });
         }
         loop {
-            match raw.turn(|mut turn| turn.reserve()) {
+            match raw.attempt(|mut turn| turn.reserve(), Result::is_ok) {
                 Ok(()) => return Poll::Ready(Ok(Slot { raw })),
                 Err(Refusal::Closed) => return Poll::Ready(Err(Closed)),
                 Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,

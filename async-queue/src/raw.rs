@@ -32,8 +32,8 @@
 //!   not pass the one that a granted slot will bring.
 //! - **Q3** `len + out` is the number of unfinished items, and never negative. Items that enter, leave or come back move
 //!   between the two; only `task_done` and `close_now` lower the sum.
-//! - **Q4** `granted` is 0 unless the queue is open, `slots` is 0 once it is revoked: who comes with a grant or a slot
-//!   that is void counts nothing down.
+//! - **Q4** Grants are void once the queue is closed, and slots once it is revoked: whoever comes with one counts nothing
+//!   down. Nobody looks at `granted` from then on; `slots` is 0.
 //! - **Q5** Items are not dropped under the mutex, no waker is cloned, woken or dropped under it. The one piece of
 //!   foreign code that runs under it is the items' `Ord` in a priority queue; if it panics, nothing has changed, and the
 //!   end of the turn still settles.
@@ -124,11 +124,21 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     /// Takes the mutex, makes a change, settles, unlocks and wakes. A change that panics is settled too (Q5).
     #[inline(always)]
     pub(crate) fn turn<R>(&self, change: impl FnOnce(Turn<'_, '_, T, S>) -> R) -> R {
+        self.attempt(change, |_| true)
+    }
+
+    /// The same, for what may turn out to change nothing: then there is nothing to settle.
+    #[inline(always)]
+    pub(crate) fn attempt<R>(
+        &self,
+        change: impl FnOnce(Turn<'_, '_, T, S>) -> R,
+        changed: impl FnOnce(&R) -> bool,
+    ) -> R {
         let rescue = Rescue(self);
         let mut locked = self.0.lock();
         let result = change(Turn(&mut locked));
         mem::forget(rescue);
-        if !locked.is_empty() {
+        if !locked.is_empty() && changed(&result) {
             settle_and_wake(self, locked);
         }
         result

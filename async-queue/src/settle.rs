@@ -32,11 +32,10 @@ fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> 
         }
     }
     while turn.front(PUTTERS).is_some() {
-        let open = turn.phase == Phase::Open;
-        if open && !turn.has_room() {
+        if turn.phase == Phase::Open && !turn.has_room() {
             break;
         }
-        turn.granted += usize::from(open);
+        turn.granted += 1;
         if let Some(putter) = turn.front(PUTTERS) {
             wakers.push(putter.grant());
         }

@@ -157,7 +157,6 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
         if was_open || phase == Phase::Revoked {
             self.phase = phase;
         }
-        self.granted = 0;
         was_open
     }
 
