@@ -235,6 +235,29 @@ fn a_waiter_that_comes_again_during_the_wakes_does_not_pass_later_rounds() {
     granted(again).forget();
 }
 
+/// Between two rounds the next waiter may want exactly what is left: that is on its way to it.
+#[test]
+fn permits_on_their_way_to_a_large_request_cannot_be_forgotten() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let mut first = Box::pin(semaphore.clone().acquire_owned());
+    let waker = hooked_waker({
+        let semaphore = semaphore.clone();
+        move |call| {
+            if call == WakerCall::Wake {
+                assert_eq!((semaphore.waiters(), semaphore.available_permits()), (1, 5));
+                assert_eq!(semaphore.forget_permits(1), 0);
+            }
+        }
+    });
+    assert!(poll_with(first.as_mut(), &waker).is_pending());
+    let others: Vec<_> = (1..32).map(|_| queued(semaphore.acquire())).collect();
+    let large = queued(semaphore.acquire_many(5));
+    semaphore.release(37);
+    assert_eq!(granted(large).num_permits(), 5);
+    drop((granted(first), others));
+    assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 37));
+}
+
 /// A release in a wake-up serves the rest, and more; the interrupted release must then leave the word alone.
 #[test]
 fn a_release_between_two_rounds_may_serve_the_rest() {
