@@ -1,6 +1,7 @@
 //! The getters' side: [`Get`], [`GetMany`] and the stream [`Items`].
 
 use crate::{
+    blocking,
     error::{GetError, TryGetError},
     raw::{Cargo, GETTERS, QueueProtocol, RawQueue},
     store::{Fifo, Store},
@@ -15,7 +16,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use waitline::{Handle, Locked, WaitQueue, Waiter, sync::block_on};
+use waitline::{Handle, Locked, WaitQueue, Waiter};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline]
@@ -50,7 +51,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn get_blocking(&self) -> Result<T, GetError> {
         match self.try_get() {
             Ok(item) => Ok(item),
-            Err(TryGetError::Empty) => block_on(self.get()),
+            Err(TryGetError::Empty) => blocking::wait(self.get()),
             Err(TryGetError::Closed) => Err(GetError),
         }
     }

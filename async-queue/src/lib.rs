@@ -44,10 +44,13 @@
 //! # When another queue is the better choice
 //!
 //! Between threads that do not await, `std::sync::mpsc` or `crossbeam-channel` need no mutex. A single value, once, is a
-//! oneshot; the latest value for many readers is a watch; each item for every reader is a broadcast. Where the last
-//! nanoseconds matter at capacity 1, `kanal` is faster (about 1.7 times for one producer and one consumer on one
-//! thread, more for several): it takes the item straight out of the waiting sender, and so cannot say that a dropped
-//! send has not sent. From capacity 16 on the difference is small, and at 1024 there is none.
+//! oneshot; the latest value for many readers is a watch; each item for every reader is a broadcast.
+//!
+//! At capacity 1 the promise that a dropped `put` has not put has a price: each item that had to wait costs its producer
+//! a second poll. `kanal` takes the item straight out of the waiting sender, and was 1.7 times as fast there for one
+//! producer and one consumer on one thread, and 2.4 times for four of each; `futures-intrusive` does the same and was
+//! ahead by a sixth in the latter case. From capacity 16 on the difference to `kanal` is 5 to 25 %, at 1024 there is
+//! none, and all others are slower. (`cargo run --release -p waitline-benches -- compare queue`.)
 //!
 //! # Recipes
 //!
@@ -207,6 +210,7 @@
 //! libraries of this kind had; a storm on threads; mutants of each line of hand-over, give-back and closing.
 #![forbid(unsafe_code)]
 
+mod blocking;
 pub mod channel;
 mod error;
 mod get;

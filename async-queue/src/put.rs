@@ -1,6 +1,7 @@
 //! The putters' side: [`Put`], [`Reserve`] and the [`Slot`] that it waits for.
 
 use crate::{
+    blocking,
     error::{Closed, PutError, TryPutError, TryReserveError},
     raw::{Cargo, PUTTERS, QueueProtocol, RawQueue},
     store::{Fifo, Store},
@@ -14,7 +15,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use waitline::{Handle, Locked, WaitQueue, Waiter, sync::block_on};
+use waitline::{Handle, Locked, WaitQueue, Waiter};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline]
@@ -32,7 +33,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         match self.try_put(item) {
             Ok(()) => Ok(()),
-            Err(TryPutError::Full(item)) => block_on(self.put(item)),
+            Err(TryPutError::Full(item)) => blocking::wait(self.put(item)),
             Err(TryPutError::Closed(item)) => Err(PutError(item)),
         }
     }

@@ -90,7 +90,8 @@ macro_rules! queue {
                 self.0.try_put(item)
             }
 
-            /// [`put`](Self::put) with this thread parked while it waits, in one line with the futures that wait.
+            /// [`put`](Self::put) with this thread waiting, in one line with the futures that wait. It yields a few times
+            /// before it parks.
             ///
             /// Not for use inside a future: it stops the executor's thread.
             ///
@@ -180,7 +181,8 @@ macro_rules! queue {
                 self.0.try_get()
             }
 
-            /// [`get`](Self::get) with this thread parked while it waits, in one line with the futures that wait.
+            /// [`get`](Self::get) with this thread waiting, in one line with the futures that wait. It yields a few times
+            /// before it parks.
             ///
             /// Not for use inside a future: it stops the executor's thread.
             ///

@@ -196,3 +196,49 @@ fn an_unbounded_queue_never_makes_a_put_wait() {
     slots.into_iter().for_each(|slot| slot.put(7).unwrap());
     assert_eq!(queue.len(), 2000);
 }
+
+#[test]
+fn threads_and_futures_stand_in_one_line() {
+    let queue = Queue::bounded(1);
+    queue.try_put(0).unwrap();
+    let (mut first, _) = waiting(queue.put(1));
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| queue.put_blocking(2));
+        // Until it waits: the queue counts its waiters.
+        while !format!("{queue:?}").ends_with("waiters: 2 }") {
+            std::thread::yield_now();
+        }
+        let (mut third, third_waker) = waiting(queue.put(3));
+        assert_eq!(queue.try_get(), Ok(0));
+        assert_eq!(now(first.as_mut()), Ok(()));
+        assert_eq!(queue.try_get(), Ok(1));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+        assert_eq!((queue.try_get(), third_waker.count()), (Ok(2), 1));
+        assert_eq!(now(third.as_mut()), Ok(()));
+        let thread = scope.spawn(|| (queue.get_blocking(), queue.get_blocking(), queue.get_blocking()));
+        assert_eq!(queue.put_blocking(4), Ok(()));
+        while !format!("{queue:?}").ends_with("waiters: 1 }") {
+            std::thread::yield_now();
+        }
+        assert!(queue.close());
+        assert_eq!(thread.join().unwrap(), (Ok(3), Ok(4), Err(waitline_queue::GetError)));
+    });
+}
+
+#[test]
+fn a_thread_that_waits_long_is_parked_and_woken() {
+    // Later and later: while the thread still yields, while it goes to sleep, and when it sleeps.
+    let queue = Queue::bounded(1);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (0..300).for_each(|_| sender.send(queue.get_blocking().unwrap()).unwrap()));
+        for item in 0..300 {
+            while !format!("{queue:?}").ends_with("waiters: 1 }") {
+                std::thread::yield_now();
+            }
+            (0..item).for_each(|_| std::thread::yield_now());
+            queue.try_put(item).unwrap();
+            assert_eq!(receiver.recv(), Ok(item));
+        }
+    });
+}
