@@ -255,3 +255,47 @@ fn polling_an_immediate_put_after_it_was_ready_panics_and_harms_nobody() {
     assert_eq!((queue.try_get(), queue.len()), (Ok(0), 0));
     queue.try_put(1).unwrap();
 }
+
+/// A waker that runs `once` when it is cloned for the first time: after a call found that it would have to wait, and
+/// before it has entered the line.
+fn in_between(once: impl FnOnce() + Send + 'static) -> Waker {
+    let once = Mutex::new(Some(once));
+    hooked_waker(move |call| {
+        let once = if call == WakerCall::Clone { once.lock().unwrap().take() } else { None };
+        if let Some(once) = once {
+            once();
+        }
+    })
+}
+
+#[test]
+fn what_happens_just_before_a_wait_begins_is_seen() {
+    use std::task::Poll;
+    let queue: &'static Queue<u32> = Box::leak(Box::new(Queue::bounded(1)));
+    let get = poll_with(pin!(queue.get()), &in_between(|| queue.try_put(1).unwrap()));
+    assert_eq!(get, Poll::Ready(Ok(1)));
+    queue.try_put(2).unwrap();
+    let put = poll_with(pin!(queue.put(3)), &in_between(|| assert_eq!(queue.try_get(), Ok(2))));
+    assert_eq!(put, Poll::Ready(Ok(())));
+    let reserve = poll_with(pin!(queue.reserve()), &in_between(|| assert_eq!(queue.try_get(), Ok(3))));
+    assert!(reserve.is_ready());
+    drop(reserve);
+    let join = poll_with(pin!(queue.join()), &in_between(|| while queue.task_done().is_ok() {}));
+    assert!(join.is_ready());
+    // Seen, and gone again: another round of the same.
+    let get = poll_with(
+        pin!(queue.get()),
+        &in_between(|| {
+            queue.try_put(4).unwrap();
+            queue.try_get().unwrap();
+        }),
+    );
+    assert!(get.is_pending());
+    let get = poll_with(pin!(queue.get()), &in_between(|| assert!(queue.close())));
+    assert_eq!(get, Poll::Ready(Err(GetError)));
+
+    let full: &'static Queue<u32> = Box::leak(Box::new(Queue::bounded(1)));
+    full.try_put(1).unwrap();
+    let put = poll_with(pin!(full.put(2)), &in_between(|| assert!(full.close())));
+    assert_eq!(put, Poll::Ready(Err(PutError(2))));
+}
