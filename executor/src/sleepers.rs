@@ -36,7 +36,7 @@ pub(crate) struct Sleepers {
     searching: AtomicUsize,
     idle: AtomicUsize,
     others: Parker,
-    keeper: Parker,
+    pub(crate) keeper: Parker,
     /// Whether there is a keeper.
     kept: AtomicBool,
 }
@@ -93,7 +93,8 @@ impl Sleepers {
         if !self.kept.swap(true, Ordering::AcqRel) {
             let deadline = next_timer();
             self.keeper.park(deadline, || has_work() || next_timer() != deadline);
-            self.kept.store(false, Ordering::Release);
+            // Ordering: AcqRel, as above.
+            self.kept.swap(false, Ordering::AcqRel);
             // Ordering: Z5.
             fence(Ordering::SeqCst);
             // The keeper may be away for long; somebody else takes the clock if there is anything to wait for.

@@ -27,11 +27,16 @@ mod steal;
 #[cfg(all(loom, feature = "loom"))]
 mod models {
     use crate::{injector::Injector, parker::Parker, sleepers::Sleepers, steal::StealQueue};
-    use std::{collections::VecDeque, io::Write};
+    use std::{
+        cell::Cell,
+        collections::VecDeque,
+        io::Write,
+        time::{Duration, Instant},
+    };
     use waitline::{
         sync::{
-            Arc, UnsafeCell,
-            atomic::{AtomicUsize, Ordering},
+            Arc, Mutex, UnsafeCell,
+            atomic::{AtomicBool, AtomicUsize, Ordering},
         },
         testing::{model, spawn},
     };
@@ -352,6 +357,81 @@ mod models {
                 pool.sleepers.work_published();
             }
             assert_eq!(other.join().unwrap(), 3);
+        });
+    }
+
+    /// Timers of two workers, each of which is busy for ever with the first that it fires. For the clock of [`Sleepers`].
+    struct Clock {
+        sleepers: Sleepers,
+        timers: Mutex<usize>,
+        /// Whether the time of the timers has come.
+        are_due: AtomicBool,
+        now: Instant,
+    }
+
+    impl Clock {
+        fn new(timers: usize) -> Arc<Self> {
+            let (sleepers, timers, are_due) = (Sleepers::new(), Mutex::new(timers), AtomicBool::new(false));
+            Arc::new(Self { sleepers, timers, are_due, now: Instant::now() })
+        }
+
+        /// Time reaches nobody but the keeper, who waits for it.
+        fn time_comes(&self) {
+            self.are_due.store(true, Ordering::Relaxed);
+            self.sleepers.keeper.unpark();
+        }
+
+        /// Fires a timer, when its time has come.
+        fn fire_one(&self) {
+            let is_due = || self.are_due.load(Ordering::Relaxed) && *self.timers.lock() > 0;
+            // A keeper does not sleep when its time has come: the second answer then differs from the first.
+            let answers = Cell::new(0);
+            let next_timer = || {
+                answers.set(answers.get() + u64::from(is_due()));
+                Some(self.now + Duration::from_secs(answers.get())).filter(|_| *self.timers.lock() > 0)
+            };
+            loop {
+                self.sleepers.start_searching();
+                let fires = is_due();
+                if fires {
+                    *self.timers.lock() -= 1;
+                }
+                self.sleepers.stop_searching(fires, || false);
+                if fires {
+                    return;
+                }
+                self.sleepers.sleep(&next_timer, || false);
+            }
+        }
+    }
+
+    /// A worker sets a timer, and is busy ever after: the other one fires it, be it asleep without a deadline by then.
+    #[test]
+    fn a_timer_of_a_blocked_worker_fires() {
+        model("executor: a blocked worker's timer", || {
+            let clock = Clock::new(0);
+            let other = spawn({
+                let clock = clock.clone();
+                move || clock.fire_one()
+            });
+            *clock.timers.lock() += 1;
+            clock.sleepers.earlier_timer();
+            clock.time_comes();
+            other.join().unwrap();
+        });
+    }
+
+    /// A keeper of the clock that leaves for a timer, and is busy ever after, leaves the next timer to the other worker.
+    #[test]
+    fn the_clock_is_handed_over() {
+        model("executor: two timers for two busy workers", || {
+            let clock = Clock::new(2);
+            let workers = [(); 2].map(|()| {
+                let clock = clock.clone();
+                spawn(move || clock.fire_one())
+            });
+            clock.time_comes();
+            workers.into_iter().for_each(|worker| worker.join().unwrap());
         });
     }
 }
