@@ -120,7 +120,7 @@ pub use task_group::{JoinAll, JoinNext, TaskGroup};
 pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
 pub use yield_now::{YieldNow, yield_now};
 
-/// The primitives of the family: locks and conditions, events, semaphores, queues and channels.
+/// The primitives of the family: locks and conditions, events and barriers, semaphores, queues and channels.
 ///
 /// Each also stands alone, in a crate that knows nothing of this executor. The types are here; what goes with them (guards,
 /// permits, futures, errors) is in the modules.
@@ -130,7 +130,7 @@ pub mod sync {
     pub use waitline_queue as queue;
     pub use waitline_sem as sem;
 
-    pub use waitline_event::Event;
+    pub use waitline_event::{Barrier, Event};
     pub use waitline_lock::{Condition, Lock};
     pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
