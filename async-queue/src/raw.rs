@@ -13,8 +13,8 @@
 //!
 //! # Transitions
 //!
-//! Every method makes its change in a [`Turn`], at whose end [`settle`](Turn) does what the change makes possible, until
-//! nothing more can be decided:
+//! Every method makes its change in a [`Turn`], at whose end `settle` does what the change makes possible, until nothing
+//! more can be decided:
 //!
 //! | if there is | and | then |
 //! |---|---|---|
