@@ -70,7 +70,7 @@ pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHand
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    spawn_in_context("spawn_named", Some(name.into()), future)
+    spawn_in_context("spawn_named", Some(Box::new(name.into())), future)
 }
 
 /// [`spawn`] for a future that is not `Send`, for instance because it holds an `Rc` across an `.await`.

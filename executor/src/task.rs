@@ -18,8 +18,8 @@ use std::{
     task::{self, Poll, ready},
 };
 
-/// A task's name.
-pub(crate) type Name = Option<Cow<'static, str>>;
+/// A task's name. Boxed, because most tasks have none.
+pub(crate) type Name = Option<Box<Cow<'static, str>>>;
 
 /// The number of a task, unique within the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -307,7 +307,7 @@ impl<T> JoinHandle<T> {
 
     /// The name of the task, if it was spawned with one.
     pub fn name(&self) -> Option<&str> {
-        self.task().metadata().name.as_deref()
+        self.task().metadata().name.as_deref().map(|name| &**name)
     }
 
     /// Makes this a handle whose drop cancels the task instead of detaching it.
@@ -382,8 +382,11 @@ impl<T> fmt::Debug for JoinHandle<T> {
 pub struct JoinError {
     task: TaskId,
     /// The payload of the panic. In a mutex because payloads need not be `Sync`, and errors should be.
-    panic: Option<Mutex<Quiet<Box<dyn Any + Send>>>>,
+    /// Boxed once more, because the cell of every task has room for it.
+    panic: Option<Box<Mutex<Payload>>>,
 }
+
+type Payload = Quiet<Box<dyn Any + Send>>;
 
 impl JoinError {
     pub(crate) fn cancelled(task: TaskId) -> Self {
@@ -391,7 +394,7 @@ impl JoinError {
     }
 
     pub(crate) fn panicked(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
-        Self { task, panic: Some(Mutex::new(Quiet::new(payload))) }
+        Self { task, panic: Some(Box::new(Mutex::new(Quiet::new(payload)))) }
     }
 
     /// The task that this is about.
