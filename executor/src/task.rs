@@ -246,6 +246,9 @@ impl<T> Drop for Quiet<T> {
 ///
 /// If it is polled again after it was ready.
 ///
+/// A waker that panics when the finished task wakes it aborts the process. None of this crate's do; only a foreign executor
+/// that polls the handle could bring one.
+///
 /// # Examples
 ///
 /// ```
