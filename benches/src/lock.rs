@@ -107,9 +107,16 @@ impl AsyncLock for Saa {
 /// Adds one case per peer: a function generic over the peer's lock.
 macro_rules! every_lock {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        every_lock_but_saa!($workload, $run $(, $arg)*).case("saa", move |n| $run::<Saa>(n $(, $arg)*))
+    };
+}
+
+/// The same where tasks on several workers contend: saa spins there, and can spin for ever while the task that was given the
+/// lock waits for a worker.
+macro_rules! every_lock_but_saa {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
         $workload
             .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
-            .case("saa", move |n| $run::<Saa>(n $(, $arg)*))
             .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
             .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
             .case("async-lock (barges)", move |n| $run::<AsyncLockCrate>(n $(, $arg)*))
@@ -252,9 +259,12 @@ pub fn workloads() -> Vec<Workload> {
     ];
     for tasks in [2, 8, 64] {
         let name = format!("lock: {tasks} tasks, two workers, an empty section");
-        all.push(every_lock!(Workload::new(name), workers, tasks, 0));
+        all.push(every_lock_but_saa!(Workload::new(name), workers, tasks, 0));
     }
-    all.push(every_lock!(Workload::new("lock: 8 tasks, two workers, 1000 turns of work outside"), workers, 8, 1000));
+    for (turns, time) in [(1_000, "0.2 µs"), (10_000, "2 µs"), (50_000, "10 µs")] {
+        let name = format!("lock: 8 tasks, two workers, about {time} of work outside");
+        all.push(every_lock_but_saa!(Workload::new(name), workers, 8, turns));
+    }
     all.extend(condition::workloads());
     all
 }
