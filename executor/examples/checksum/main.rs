@@ -13,6 +13,10 @@
 //!  queue)                                         Ctrl-C ──▶ Event: everything stops
 //! ```
 //!
+//! Memory is flat: its peak was 3 MB for a file of 2 GB, and 3.5 MB for a tree of 24,000 files and 1.1 GB
+//! (`/usr/bin/time -f %M target/release/examples/checksum PATH`). On that tree, warm, it took 1.0 to 1.3 s on two cores, and
+//! `find . -type f -print0 | xargs -0 -P2 -n32 sha256sum` 4.8 to 5.6 s, as it hashes with the processor's SHA instructions.
+//!
 //! Exit status: 0; 1 if a file could not be read; 2 if a path does not exist or the arguments are wrong; 130 after Ctrl-C;
 //! 141 if the reader of the output has gone, as a shell reports it for `sha256sum`.
 
