@@ -2,43 +2,15 @@
 #![cfg(not(all(loom, feature = "loom")))]
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
     mem::size_of,
     pin::{Pin, pin},
     task::Waker,
 };
-use waitline::testing::poll_with;
+use waitline::testing::{CountingAllocator, allocations, poll_with};
 use waitline_event::{Barrier, BarrierWait, Event, Wait};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: all calls go to the system's allocator as they come.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: by the caller's word.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: by the caller's word.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `work` allocates on this thread.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn the_counter_counts() {

@@ -2,47 +2,12 @@
 //! its own.
 #![cfg(not(all(loom, feature = "loom")))]
 
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    cell::Cell,
-    mem::size_of,
-    pin::pin,
-    task::Waker,
-};
-use waitline::testing::poll_with;
+use std::{mem::size_of, pin::pin, task::Waker};
+use waitline::testing::{CountingAllocator, allocated_bytes, allocations, poll_with};
 use waitline_queue::{Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, channel};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static BYTES: Cell<isize> = const { Cell::new(0) };
-}
-
-// SAFETY: all calls go to the system's allocator as they come.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        BYTES.set(BYTES.get() + layout.size() as isize);
-        // SAFETY: by the caller's word.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        BYTES.set(BYTES.get() - layout.size() as isize);
-        // SAFETY: by the caller's word.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// How often `work` allocates on this thread.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 #[test]
 fn the_counter_counts() {
@@ -149,14 +114,14 @@ fn an_empty_queue_owns_no_memory() {
 macro_rules! burst_of {
     ($queue:expr) => {{
         let queue = $queue;
-        let before = BYTES.get();
+        let before = allocated_bytes();
         (0..100_000u64).for_each(|item| queue.try_put(item).unwrap());
-        let peak = BYTES.get() - before;
+        let peak = allocated_bytes() - before;
         assert!(peak >= 100_000 * 16, "{peak}");
         let mut checked = 0;
         while queue.try_get().is_ok() {
             // At most four times what is inside, and the 64 that are kept; a parcel of this item has 16 bytes.
-            let held = BYTES.get() - before;
+            let held = allocated_bytes() - before;
             let allowed = (4 * (queue.len() as isize + 1)).max(2 * 64) * 16;
             assert!(held <= allowed, "{held} bytes for {} items", queue.len());
             checked += 1;

@@ -20,6 +20,8 @@
 //! ```
 
 use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -204,4 +206,51 @@ pub fn panic_message<R>(f: impl FnOnce() -> R) -> Option<String> {
     let payload = catch_unwind(AssertUnwindSafe(f)).err()?;
     let message = payload.downcast_ref::<&str>().map(|text| text.to_string());
     Some(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
+}
+
+/// The system's allocator, with counts for each thread: for tests that something does not allocate.
+///
+/// ```
+/// use waitline::testing::{CountingAllocator, allocations};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: CountingAllocator = CountingAllocator;
+///
+/// assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
+/// assert_eq!(allocations(|| ()), 0);
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CountingAllocator;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
+
+// SAFETY: all calls go to the system's allocator as they come.
+unsafe impl GlobalAlloc for CountingAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as isize);
+        // SAFETY: by the caller's word.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        BYTES.set(BYTES.get() - layout.size() as isize);
+        // SAFETY: by the caller's word.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// How often `work` allocates on this thread, if [`CountingAllocator`] is the global allocator; else 0.
+pub fn allocations(work: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.get();
+    work();
+    ALLOCATIONS.get() - before
+}
+
+/// The bytes that this thread has allocated and not freed, under [`CountingAllocator`]. Negative if it freed others'.
+pub fn allocated_bytes() -> isize {
+    BYTES.get()
 }
