@@ -18,6 +18,17 @@
 //!     assert_eq!(block_on(async { 1 }), 1);
 //! });
 //! ```
+//!
+//! | for | take |
+//! |---|---|
+//! | all interleavings | [`model`], with [`spawn`] for threads and [`block_on`] for futures |
+//! | a future at a given point | [`poll_once`], [`poll_with`], then send or drop it |
+//! | who is woken, how often, and what is kept | [`CountingWaker`] |
+//! | wakers as foreign code | [`hooked_waker`], [`panicking_waker`], [`inline_waker`], [`panic_message`] |
+//! | "does not allocate" | [`CountingAllocator`], [`allocations`], [`allocated_bytes`] |
+//!
+//! The guide `docs/model-checking.md` in the repository walks through the models of a connection pool (`examples/pool`):
+//! what to write into `Cargo.toml`, which bounds to choose, what loom does not see, and how it goes together with tokio.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
