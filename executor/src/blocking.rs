@@ -1,7 +1,10 @@
 //! Threads for work that blocks.
 
 use crate::{
+    context,
     parker::Parker,
+    registry,
+    spawn::spawn_in_context,
     task::{self, Home, Info, JoinHandle, TaskId},
 };
 use async_task::Runnable;
@@ -10,6 +13,7 @@ use std::{
     cell::Cell,
     fmt,
     future::Future,
+    panic::Location,
     pin::{Pin, pin},
     ptr,
     sync::{
@@ -37,7 +41,7 @@ pub const SHARED_THREADS: usize = 512;
 /// A panic in `f` arrives as [`JoinError`](crate::JoinError). [`cancel`](JoinHandle::cancel) keeps a job that has not begun
 /// from running; a job that runs cannot be interrupted, and neither its handle's drop nor the end of the loop waits for it.
 ///
-/// As asyncio's `to_thread`.
+/// As asyncio's `to_thread`. In a [simulation](crate::sim) there are no threads: the job is a task, and its turn is when it runs.
 ///
 /// # Panics
 ///
@@ -51,6 +55,7 @@ pub const SHARED_THREADS: usize = 512;
 /// let text = run(async { run_blocking(|| std::fs::read_to_string("Cargo.toml")).await.unwrap() });
 /// assert!(text.unwrap().contains("waitline-executor"));
 /// ```
+#[track_caller]
 pub fn run_blocking<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -125,12 +130,20 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If the pool has no thread and the system gives no new one.
+    #[track_caller]
     pub fn run<F, T>(&self, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let info = Info::new(TaskId::next(), None, 0, Home::Blocking);
+        if context::is_simulated() {
+            return spawn_in_context("ThreadPool::run", None, Call(Some(f)));
+        }
+        let id = TaskId::next();
+        if registry::ALWAYS {
+            registry::add(ptr::null(), id, &None, Location::caller());
+        }
+        let info = Info::new(id, None, 0, Home::Blocking);
         let (runnable, handle) = task::build(info, Call(Some(f)));
         self.shared.submit(runnable);
         handle

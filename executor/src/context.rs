@@ -2,7 +2,8 @@
 
 use crate::{
     local::EventLoop,
-    task::{Info, JoinHandle, Name, Outcome},
+    sim::Simulation,
+    task::{Info, JoinHandle, Name, Outcome, TaskId},
     timer::{TimerKey, Timers},
     workers::Workers,
 };
@@ -12,7 +13,9 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
+    panic::Location,
     ptr,
+    rc::Rc,
     sync::Arc,
     task::Waker,
     time::Instant,
@@ -39,6 +42,8 @@ pub(crate) struct Here {
     pub(crate) queue: RefCell<VecDeque<Job>>,
     /// The wakers of the unfinished tasks of a one-thread loop.
     pub(crate) tasks: RefCell<Slab<Waker>>,
+    /// What makes the one-thread loop a simulated one.
+    simulation: RefCell<Option<Rc<Simulation>>>,
 }
 
 thread_local! {
@@ -49,6 +54,7 @@ thread_local! {
             worker: Cell::new(None),
             queue: RefCell::new(VecDeque::new()),
             tasks: RefCell::new(Slab::new()),
+            simulation: RefCell::new(None),
         }
     };
 }
@@ -58,6 +64,23 @@ impl Here {
     pub(crate) fn with_worker(&self, f: impl FnOnce(&Workers, usize)) {
         if let (Some(Context::Workers(workers)), Some(worker)) = (&*self.context.borrow(), self.worker.get()) {
             f(workers, worker);
+        }
+    }
+
+    /// The simulation that this thread runs, if it does.
+    pub(crate) fn simulation(&self) -> Option<Rc<Simulation>> {
+        self.simulation.borrow().clone()
+    }
+
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.simulation.borrow().is_some()
+    }
+
+    /// The number of the next task that this thread spawns.
+    pub(crate) fn next_task_id(&self) -> TaskId {
+        match &*self.simulation.borrow() {
+            Some(simulation) => simulation.next_task_id(),
+            None => TaskId::next(),
         }
     }
 }
@@ -86,6 +109,7 @@ impl Context {
         &self,
         here: &Here,
         name: Name,
+        place: &'static Location<'static>,
         make_body: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
@@ -93,9 +117,9 @@ impl Context {
     {
         match self {
             // SAFETY: it may be what it likes but 'static, which is promised.
-            Context::Loop(this) => unsafe { this.spawn(here, name, make_body) },
+            Context::Loop(this) => unsafe { this.spawn(here, name, place, make_body) },
             // SAFETY: the caller's promise.
-            Context::Workers(this) => unsafe { this.spawn(name, make_body) },
+            Context::Workers(this) => unsafe { this.spawn(name, place, make_body) },
         }
     }
 
@@ -131,6 +155,16 @@ pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
 #[inline]
 pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R) -> Option<R> {
     HERE.try_with(|here| if here.runtime.get() == address { Some(f(here)) } else { None }).ok().flatten()
+}
+
+/// Whether this thread runs a simulation.
+pub(crate) fn is_simulated() -> bool {
+    HERE.try_with(Here::is_simulated).unwrap_or(false)
+}
+
+/// The time in the simulation that this thread runs, if it does.
+pub(crate) fn simulated_time() -> Option<Instant> {
+    HERE.try_with(|here| here.simulation.borrow().as_ref().map(|simulation| simulation.now())).ok().flatten()
 }
 
 /// Calls `f` with the runtime of this thread.
@@ -180,11 +214,19 @@ pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> En
 #[derive(Debug)]
 pub(crate) struct Entered(());
 
+impl Entered {
+    /// Makes the loop of this thread a simulated one.
+    pub(crate) fn simulate(&self, simulation: Rc<Simulation>) {
+        here(|here| here.simulation.replace(Some(simulation)));
+    }
+}
+
 impl Drop for Entered {
     fn drop(&mut self) {
         let context = HERE.with(|here| {
             here.runtime.set(ptr::null());
             here.worker.set(None);
+            here.simulation.take();
             here.context.take()
         });
         // Its last owner may drop wakers, which are foreign code.

@@ -6,7 +6,7 @@ use crate::{
     task::{Body, JoinHandle},
     workers::Workers,
 };
-use std::{fmt, future::Future, num::NonZero, sync::Arc, thread};
+use std::{fmt, future::Future, num::NonZero, panic::Location, sync::Arc, thread};
 
 /// An event loop on several threads.
 ///
@@ -74,6 +74,7 @@ impl Executor {
     /// let task = executor.spawn(async { 6 * 7 });
     /// assert_eq!(executor.run(task).unwrap(), 42);
     /// ```
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -81,12 +82,13 @@ impl Executor {
         if is_large::<F>() { self.spawn_small(Box::pin(future)) } else { self.spawn_small(future) }
     }
 
+    #[track_caller]
     fn spawn_small<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
         // SAFETY: the future and its output may be used and dropped anywhere, at any time.
-        unsafe { self.workers.spawn(None, |info| Body::new(info, future)) }
+        unsafe { self.workers.spawn(None, Location::caller(), |info| Body::new(info, future)) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Something to do again and again.
 
-use crate::time::{Sleep, sleep_until};
+use crate::time::{Sleep, now, sleep_until};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -103,17 +103,17 @@ impl Future for Tick<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
         let mut this = self.project();
         let due = match this.interval.next {
-            Next::First => Instant::now(),
+            Next::First => now(),
             Next::At(due) => due,
             Next::Never => return Poll::Pending,
         };
-        if this.sleep.is_none() && due > Instant::now() {
+        if this.sleep.is_none() && due > now() {
             this.sleep.set(Some(sleep_until(due)));
         }
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
             ready!(sleep.poll(cx));
         }
-        this.interval.next = this.interval.following(due, Instant::now());
+        this.interval.next = this.interval.following(due, now());
         Poll::Ready(due)
     }
 }

@@ -87,6 +87,7 @@ mod cancel_token;
 mod children;
 #[allow(unsafe_code)]
 mod context;
+mod dump;
 #[allow(unsafe_code)]
 mod executor;
 mod group;
@@ -95,6 +96,8 @@ mod interval;
 #[allow(unsafe_code)]
 mod local;
 mod parker;
+mod registry;
+pub mod sim;
 mod sleepers;
 #[allow(unsafe_code)]
 mod spawn;
@@ -110,6 +113,7 @@ mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
 pub use cancel_token::{CancelToken, Cancelled};
+pub use dump::{Dump, DumpedTask};
 pub use executor::{Executor, ExecutorBuilder};
 pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};
 pub use interval::{Interval, Tick, interval};

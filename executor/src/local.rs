@@ -4,6 +4,7 @@ use crate::{
     context::{self, Context, Job, here, here_if_running},
     injector::Injector,
     parker::Parker,
+    registry,
     task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId},
     timer::Timers,
 };
@@ -11,7 +12,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     pin::pin,
     sync::{
         Arc,
@@ -57,10 +58,13 @@ pub fn run<F: Future>(future: F) -> F::Output {
     let entered = context::enter("run", Context::Loop(this.clone()), None);
     let driver = Driver::new(&this);
     // `future` is dropped inside, where its destructor may still spawn and wake.
-    let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future)));
-    driver.cancel_tasks();
+    let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future, || Some(driver.next_job()))));
+    driver.cancel_tasks(|| Some(driver.next_job()));
     drop(entered);
-    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    match outcome {
+        Ok(output) => output.expect("a loop always has a next turn, or sleeps"),
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 /// The part of a loop that other threads can reach.
@@ -85,7 +89,7 @@ pub(crate) struct EventLoop {
 }
 
 impl EventLoop {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             injector: Injector::new(),
             cancels: Injector::new(),
@@ -96,7 +100,7 @@ impl EventLoop {
         }
     }
 
-    fn address(&self) -> *const () {
+    pub(crate) fn address(&self) -> *const () {
         (&raw const *self).cast()
     }
 
@@ -134,6 +138,7 @@ impl EventLoop {
         self: &Arc<Self>,
         here: &context::Here,
         name: Name,
+        place: &'static Location<'static>,
         make_body: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
@@ -141,7 +146,11 @@ impl EventLoop {
     {
         let mut tasks = here.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
-        let info = Info::new(TaskId::next(), name, entry.key(), Home::Loop(self.clone()));
+        let id = here.next_task_id();
+        if registry::ALWAYS || here.is_simulated() {
+            registry::add(self.address(), id, &name, place);
+        }
+        let info = Info::new(id, name, entry.key(), Home::Loop(self.clone()));
         // SAFETY: by L1 and L2 only this thread runs and drops the runnable.
         let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
         entry.insert(runnable.waker());
@@ -150,9 +159,14 @@ impl EventLoop {
         handle
     }
 
-    /// Takes the task at `key` out of the registry. Called by the thread of the loop when the future is gone.
-    pub(crate) fn forget_task(&self, key: usize) {
-        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().try_remove(key));
+    /// Takes the task `id`, which is at `key`, out of the registry. Called by the thread of the loop when the future is gone.
+    pub(crate) fn forget_task(&self, key: usize, id: TaskId) {
+        let waker = here_if_running(self.address(), |here| {
+            if registry::ALWAYS || here.is_simulated() {
+                registry::remove(self.address(), id);
+            }
+            here.tasks.borrow_mut().try_remove(key)
+        });
         drop(waker);
     }
 
@@ -185,7 +199,7 @@ impl Wake for EventLoop {
 }
 
 /// The thread of a loop, at work.
-struct Driver<'a> {
+pub(crate) struct Driver<'a> {
     event_loop: &'a Arc<EventLoop>,
     turn: Cell<u32>,
     /// The buffers of `look_outside`, kept between calls.
@@ -194,39 +208,47 @@ struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    fn new(event_loop: &'a Arc<EventLoop>) -> Self {
+    pub(crate) fn new(event_loop: &'a Arc<EventLoop>) -> Self {
         Self { event_loop, turn: Cell::new(0), jobs: RefCell::default(), due: RefCell::default() }
     }
 
-    fn run_main<F: Future>(&self, future: F) -> F::Output {
+    /// Polls `future` and the tasks in the order of `next_job`; None if there is no next job.
+    #[inline]
+    pub(crate) fn run_main<F: Future>(
+        &self,
+        future: F,
+        mut next_job: impl FnMut() -> Option<Job>,
+    ) -> Option<F::Output> {
         let mut future = pin!(future);
         let waker = Waker::from(self.event_loop.clone());
         let mut cx = std::task::Context::from_waker(&waker);
         waker.wake_by_ref();
         loop {
-            match self.next_job() {
+            match next_job()? {
                 Job::Task(runnable) => _ = runnable.run(),
                 Job::Main => {
                     // Ordering: see `wake_by_ref`. Before the poll, so that a wake during it counts.
                     self.event_loop.main_queued.swap(false, Ordering::AcqRel);
                     if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-                        return output;
+                        return Some(output);
                     }
                 }
             }
         }
     }
 
-    /// Cancels all tasks, also those that destructors spawn from now on, and runs until none is left.
-    fn cancel_tasks(&self) {
+    /// Cancels all tasks, also those that destructors spawn from now on, and runs until none is left, or no next job.
+    pub(crate) fn cancel_tasks(&self, mut next_job: impl FnMut() -> Option<Job>) {
         self.event_loop.closing.store(true, Ordering::Relaxed);
         let wakers: Vec<Waker> = here(|here| here.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect());
         for waker in wakers {
             waker.wake();
         }
         while here(|here| !here.tasks.borrow().is_empty()) {
-            if let Job::Task(runnable) = self.next_job() {
-                runnable.run();
+            match next_job() {
+                Some(Job::Task(runnable)) => _ = runnable.run(),
+                Some(Job::Main) => {}
+                None => return,
             }
         }
         // At most a wake-up of the main future is left.
@@ -253,7 +275,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Takes in what came from other threads, and fires the timers that are due.
-    fn look_outside(&self) {
+    pub(crate) fn look_outside(&self) {
         let this = self.event_loop;
         if !this.injector.is_empty() {
             let mut jobs = self.jobs.borrow_mut();

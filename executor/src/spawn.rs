@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use std::{
     borrow::Cow,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, Location, catch_unwind},
     pin::Pin,
     task::{self, Poll, ready},
 };
@@ -102,9 +102,10 @@ where
 {
     #[track_caller]
     fn spawn_small<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+        let place = Location::caller();
         with_context("spawn_local", |here, context| match context {
             // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
-            Context::Loop(_) => unsafe { context.spawn(here, None, |info| Body::new(info, future)) },
+            Context::Loop(_) => unsafe { context.spawn(here, None, place, |info| Body::new(info, future)) },
             Context::Workers(_) => panic!(
                 "`spawn_local` in an `Executor`, whose tasks move between threads: use `spawn`, or give the future to \
                  `waitline_executor::run` on a thread of its own"
@@ -157,9 +158,10 @@ where
         F: Future<Output: Send> + Send + 'static,
         C: Future<Output = ()> + Send + 'static,
     {
+        let place = Location::caller();
         with_context("spawn_with_cleanup", |here, context| {
             // SAFETY: the futures and the output may be used and dropped anywhere, at any time.
-            unsafe { context.spawn(here, None, |info| CleanedBody::new(info, body, cleanup)) }
+            unsafe { context.spawn(here, None, place, |info| CleanedBody::new(info, body, cleanup)) }
         })
     }
     if is_large::<F>() || is_large::<C>() {
@@ -227,7 +229,7 @@ pub(crate) const fn is_large<F>() -> bool {
 }
 
 #[track_caller]
-fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -236,8 +238,11 @@ where
     where
         F: Future<Output: Send> + Send + 'static,
     {
+        let place = Location::caller();
         // SAFETY: the future and its output may be used and dropped anywhere, at any time.
-        with_context(caller, |here, context| unsafe { context.spawn(here, name, |info| Body::new(info, future)) })
+        with_context(caller, |here, context| unsafe {
+            context.spawn(here, name, place, |info| Body::new(info, future))
+        })
     }
     if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }
 }

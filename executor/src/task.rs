@@ -1,6 +1,6 @@
 //! Tasks: the cell around a spawned future, and the handle to join or cancel it.
 
-use crate::{context::Job, local::EventLoop, workers::Workers};
+use crate::{context::Job, local::EventLoop, registry, workers::Workers};
 use async_task::{Builder, Runnable, Task};
 use pin_project_lite::pin_project;
 use std::{
@@ -11,6 +11,7 @@ use std::{
     mem::{self, ManuallyDrop},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    ptr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -21,11 +22,14 @@ use std::{
 /// A task's name. Boxed, because most tasks have none.
 pub(crate) type Name = Option<Box<Cow<'static, str>>>;
 
-/// The number of a task, unique within the process.
+/// The number of a task, unique within the process. A [simulation](crate::sim) numbers its tasks from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(u64);
+pub struct TaskId(pub(crate) u64);
 
 impl TaskId {
+    /// Stands for the future that a runtime was given to run.
+    pub(crate) const MAIN: Self = Self(0);
+
     pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
@@ -163,8 +167,9 @@ pin_project! {
             let mut future = this.future;
             swallow(|| future.set(None));
             match &this.info.home {
-                Home::Loop(home) => home.forget_task(this.info.key),
-                Home::Workers(home) => home.forget_task(this.info.key),
+                Home::Loop(home) => home.forget_task(this.info.key, this.info.id),
+                Home::Workers(home) => home.forget_task(this.info.key, this.info.id),
+                Home::Blocking if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
                 Home::Blocking => {}
             }
         }
@@ -306,6 +311,11 @@ impl<T> JoinHandle<T> {
     /// The number of the task.
     pub fn id(&self) -> TaskId {
         self.task().metadata().id
+    }
+
+    /// The place of the task in the registry of its home.
+    pub(crate) fn key(&self) -> usize {
+        self.task().metadata().key
     }
 
     /// The name of the task, if it was spawned with one.

@@ -17,7 +17,7 @@ use std::{
 
 /// The time that `sleep_until` and `timeout_at` measure by.
 ///
-/// As asyncio's `loop.time()`, but it may be called anywhere.
+/// As asyncio's `loop.time()`, but it may be called anywhere. In a [simulation](crate::sim) it is the simulated time.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use std::{
 /// assert!(now() - begin >= Duration::from_millis(2));
 /// ```
 pub fn now() -> Instant {
-    Instant::now()
+    context::simulated_time().unwrap_or_else(Instant::now)
 }
 
 /// Waits for `duration`, beginning with the first poll.
@@ -126,8 +126,8 @@ impl Future for Sleep {
         let state = self.project().state;
         let deadline = match state {
             State::For(duration) if duration.is_zero() => Deadline::Passed,
-            State::For(duration) => Instant::now().checked_add(*duration).map_or(Deadline::Never, Deadline::At),
-            State::Until(deadline) if *deadline <= Instant::now() => Deadline::Passed,
+            State::For(duration) => now().checked_add(*duration).map_or(Deadline::Never, Deadline::At),
+            State::Until(deadline) if *deadline <= now() => Deadline::Passed,
             State::Until(deadline) => Deadline::At(*deadline),
             State::Waiting(context, timer) => {
                 if context.timers().update(*timer, cx.waker()) {

@@ -1,5 +1,6 @@
 //! The timers of a runtime: a heap of deadlines in which a cancelled timer costs nothing until it surfaces.
 
+use crate::time::now;
 use parking_lot::Mutex;
 use slab::Slab;
 use std::{cmp::Reverse, collections::BinaryHeap, fmt, mem, task::Waker, time::Instant};
@@ -136,7 +137,7 @@ impl Timers {
         if state.heap.is_empty() {
             return;
         }
-        let now = Instant::now();
+        let now = now();
         while let Some(Reverse(due)) = state.heap.peek() {
             if State::is_pending(&state.entries, due) {
                 if due.deadline > now {

@@ -4,6 +4,7 @@ use crate::{
     context::{self, Context, here, here_if_running},
     injector::Injector,
     local::TURNS_BETWEEN_LOOKS,
+    registry,
     sleepers::Sleepers,
     steal::StealQueue,
     task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId, swallow},
@@ -16,6 +17,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
+    panic::Location,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -100,6 +102,7 @@ impl Workers {
     pub(crate) unsafe fn spawn<'a, B, T>(
         self: &Arc<Self>,
         name: Name,
+        place: &'static Location<'static>,
         make: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
@@ -108,7 +111,11 @@ impl Workers {
         let (runnable, handle) = {
             let mut tasks = self.tasks.lock();
             let entry = tasks.vacant_entry();
-            let info = Info::new(TaskId::next(), name, entry.key(), Home::Workers(self.clone()));
+            let id = TaskId::next();
+            if registry::ALWAYS {
+                registry::add(self.address(), id, &name, place);
+            }
+            let info = Info::new(id, name, entry.key(), Home::Workers(self.clone()));
             // SAFETY: the caller's promise; nothing else is asked.
             let (runnable, handle) = unsafe { task::build_unchecked(info, make) };
             entry.insert(runnable.waker());
@@ -118,8 +125,11 @@ impl Workers {
         handle
     }
 
-    /// Takes the task at `key` out of the registry.
-    pub(crate) fn forget_task(&self, key: usize) {
+    /// Takes the task `id`, which is at `key`, out of the registry.
+    pub(crate) fn forget_task(&self, key: usize, id: TaskId) {
+        if registry::ALWAYS {
+            registry::remove(self.address(), id);
+        }
         let (waker, is_last) = {
             let mut tasks = self.tasks.lock();
             (tasks.try_remove(key), tasks.is_empty())

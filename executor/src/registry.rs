@@ -1,0 +1,45 @@
+//! The list of unfinished tasks, for reports. It is kept in simulations, and everywhere with the feature `diagnostics`.
+
+use crate::task::{Name, TaskId};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, panic::Location};
+
+/// Whether tasks are listed outside of simulations as well.
+pub(crate) const ALWAYS: bool = cfg!(feature = "diagnostics");
+
+/// By the address of their runtime (null for jobs of the blocking pools) and their number.
+static TASKS: Mutex<BTreeMap<(usize, TaskId), Entry>> = Mutex::new(BTreeMap::new());
+
+/// What is told of a task.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) name: Option<String>,
+    /// Where it was spawned.
+    pub(crate) place: &'static Location<'static>,
+}
+
+#[cold]
+pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, place: &'static Location<'static>) {
+    let name = name.as_deref().map(|name| name.to_string());
+    TASKS.lock().insert((runtime.addr(), id), Entry { name, place });
+}
+
+#[cold]
+pub(crate) fn remove(runtime: *const (), id: TaskId) {
+    TASKS.lock().remove(&(runtime.addr(), id));
+}
+
+/// The unfinished tasks: those of the runtime at the address `of`, or all.
+pub(crate) fn list(of: Option<usize>) -> BTreeMap<(usize, TaskId), Entry> {
+    let is_wanted = |runtime: usize| of.is_none_or(|of| of == runtime);
+    TASKS
+        .lock()
+        .iter()
+        .filter(|((runtime, _), _)| is_wanted(*runtime))
+        .map(|(key, entry)| (*key, entry.clone()))
+        .collect()
+}
+
+pub(crate) fn contains(runtime: *const (), id: TaskId) -> bool {
+    TASKS.lock().contains_key(&(runtime.addr(), id))
+}

@@ -1,0 +1,248 @@
+//! What makes an event loop a simulated one: who is next, what time it is, and when there is nothing left to do.
+
+use super::{
+    Order, Stalled,
+    rng::{SplitMix, mix},
+    stalled::Reason,
+};
+use crate::{
+    context::{Job, here},
+    dump::Dump,
+    local::{Driver, EventLoop},
+    registry,
+    task::TaskId,
+};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    panic::Location,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The state of a simulation, which its thread can reach while it runs.
+///
+/// Invariants:
+///
+/// - S1: whatever happens is a function of the seed and the program: no thread, no clock, no address and no hash order has a say.
+/// - S2: the time changes only when no task is ready, and then to the deadline of the next timer.
+pub(crate) struct Simulation {
+    seed: u64,
+    random: SplitMix,
+    begin: Instant,
+    now: Cell<Instant>,
+    polls: Cell<u64>,
+    trace: Cell<u64>,
+    last_id: Cell<u64>,
+    /// The tasks that are to be cancelled at random.
+    doomed: RefCell<BTreeMap<TaskId, Doom>>,
+}
+
+/// When a task is cancelled.
+#[derive(Debug, Clone, Copy)]
+struct Doom {
+    /// The place of the task in the registry of its loop.
+    key: usize,
+    polls_left: u64,
+}
+
+/// What the trace is made of.
+enum Step {
+    Poll(TaskId),
+    Ready(usize),
+    Time(Duration),
+    Draw(u64),
+}
+
+impl Simulation {
+    pub(crate) fn new(seed: u64, begin: Instant) -> Self {
+        Self {
+            seed,
+            random: SplitMix::new(seed),
+            begin,
+            now: Cell::new(begin),
+            polls: Cell::new(0),
+            trace: Cell::new(0),
+            last_id: Cell::new(0),
+            doomed: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    pub(crate) fn next_task_id(&self) -> TaskId {
+        self.last_id.set(self.last_id.get() + 1);
+        TaskId(self.last_id.get())
+    }
+
+    pub(super) fn trace(&self) -> u64 {
+        self.trace.get()
+    }
+
+    /// A random number for the program.
+    pub(super) fn draw(&self, draw: impl FnOnce(&SplitMix) -> u64) -> u64 {
+        let number = draw(&self.random);
+        self.note(Step::Draw(number));
+        number
+    }
+
+    pub(super) fn doom(&self, id: TaskId, key: usize) {
+        let magnitude = self.random.below(7);
+        let polls_left = self.random.below(1 << magnitude);
+        self.doomed.borrow_mut().insert(id, Doom { key, polls_left });
+    }
+
+    fn note(&self, step: Step) {
+        let (kind, value) = match step {
+            Step::Poll(id) => (1, id.0),
+            Step::Ready(count) => (2, count as u64),
+            Step::Time(since_begin) => (3, since_begin.as_nanos() as u64),
+            Step::Draw(number) => (4, number),
+        };
+        self.trace.set(mix(mix(self.trace.get() ^ kind).wrapping_add(value)));
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.now.get() - self.begin
+    }
+}
+
+/// Calls `f` with the simulation that this thread runs, if it does.
+pub(super) fn try_with_simulation<R>(f: impl FnOnce(&Simulation) -> R) -> Option<R> {
+    here(|here| here.simulation()).map(|simulation| f(&simulation))
+}
+
+/// Calls `f` with the simulation that this thread runs.
+///
+/// # Panics
+///
+/// If it does not; `caller` is the public function that needs one.
+#[track_caller]
+pub(super) fn with_simulation<R>(caller: &str, f: impl FnOnce(&Simulation) -> R) -> R {
+    match try_with_simulation(f) {
+        Some(result) => result,
+        None => panic!("`{caller}` needs a simulation: call it inside the future given to `sim::run` or `sim::many`"),
+    }
+}
+
+/// The thread of a simulated loop, at work.
+pub(super) struct Scheduler<'a> {
+    event_loop: &'a Arc<EventLoop>,
+    simulation: Rc<Simulation>,
+    order: Order,
+    max_polls: u64,
+    pub(super) driver: Driver<'a>,
+    /// The task that has just been polled.
+    polled: Cell<Option<TaskId>>,
+    /// Why there is no next turn.
+    stalled: RefCell<Option<Stalled>>,
+}
+
+impl<'a> Scheduler<'a> {
+    pub(super) fn new(
+        event_loop: &'a Arc<EventLoop>,
+        simulation: Rc<Simulation>,
+        order: Order,
+        max_polls: u64,
+        place: &'static Location<'static>,
+    ) -> Self {
+        registry::add(event_loop.address(), TaskId::MAIN, &None, place);
+        let driver = Driver::new(event_loop);
+        Self { event_loop, simulation, order, max_polls, driver, polled: Cell::new(None), stalled: RefCell::default() }
+    }
+
+    /// The next turn; None, and a report in [`stalled`](Self::stalled), if there is none.
+    pub(super) fn next_job(&self) -> Option<Job> {
+        let simulation = &self.simulation;
+        self.end_turn();
+        if simulation.polls.get() >= self.max_polls {
+            return self.stall(Reason::MaxPolls);
+        }
+        let job = loop {
+            self.driver.look_outside();
+            if let Some(job) = here(|here| self.pick(&mut here.queue.borrow_mut())) {
+                break job;
+            }
+            let Some(deadline) = self.event_loop.timers.next() else { return self.stall(Reason::NothingReady) };
+            // S2.
+            simulation.now.set(deadline.max(simulation.now.get()));
+            simulation.note(Step::Time(simulation.elapsed()));
+        };
+        simulation.polls.set(simulation.polls.get() + 1);
+        let id = match &job {
+            Job::Main => TaskId::MAIN,
+            Job::Task(runnable) => runnable.metadata().id(),
+        };
+        simulation.note(Step::Poll(id));
+        if let Job::Task(runnable) = &job
+            && simulation.doomed.borrow().get(&id).is_some_and(|doom| doom.polls_left == 0)
+        {
+            runnable.metadata().cancel();
+        }
+        self.polled.set(Some(id));
+        Some(job)
+    }
+
+    fn pick(&self, ready: &mut VecDeque<Job>) -> Option<Job> {
+        if ready.is_empty() {
+            return None;
+        }
+        self.simulation.note(Step::Ready(ready.len()));
+        match self.order {
+            Order::Fifo => ready.pop_front(),
+            Order::Random => ready.swap_remove_back(self.simulation.random.below(ready.len() as u64) as usize),
+        }
+    }
+
+    /// After a poll: brings the cancellation of a doomed task nearer.
+    fn end_turn(&self) {
+        let Some(id) = self.polled.take() else { return };
+        let mut doomed = self.simulation.doomed.borrow_mut();
+        let Some(doom) = doomed.get_mut(&id) else { return };
+        if !registry::contains(self.event_loop.address(), id) {
+            doomed.remove(&id);
+            return;
+        }
+        doom.polls_left = doom.polls_left.saturating_sub(1);
+        if doom.polls_left == 0 {
+            let key = doom.key;
+            drop(doomed);
+            self.event_loop.wake_task(key);
+        }
+    }
+
+    #[cold]
+    fn stall(&self, reason: Reason) -> Option<Job> {
+        let simulation = &self.simulation;
+        let tasks = Dump::of_runtime(self.event_loop.address());
+        let stalled = Stalled::new(simulation.seed, reason, simulation.elapsed(), simulation.polls.get(), tasks);
+        // The first one is the cause.
+        self.stalled.borrow_mut().get_or_insert(stalled);
+        None
+    }
+
+    /// Cancels all tasks, and returns the report if there was a time when there was no next turn.
+    pub(super) fn finish(self) -> Option<Stalled> {
+        self.driver.cancel_tasks(|| self.next_job());
+        // Left are cleanups that wait for ever, if anything.
+        while here(|here| !here.tasks.borrow().is_empty()) {
+            let wakers: Vec<_> = here(|here| here.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect());
+            wakers.into_iter().for_each(std::task::Waker::wake);
+            self.driver.look_outside();
+            // Dropped one by one, outside of the borrow: their destructors may spawn and wake.
+            while let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
+                drop(job);
+            }
+        }
+        self.stalled.take()
+    }
+}
+
+impl Drop for Scheduler<'_> {
+    fn drop(&mut self) {
+        registry::remove(self.event_loop.address(), TaskId::MAIN);
+    }
+}

@@ -1,0 +1,13 @@
+//! The simulation: determinism, virtual time, stalls and faults; and what it finds.
+#![cfg(not(loom))]
+
+mod determinism;
+mod endings;
+mod faults;
+mod same_program;
+mod time;
+
+/// The message of the panic in `f`.
+fn panic_of<R>(f: impl FnOnce() -> R) -> String {
+    waitline::testing::panic_message(f).expect("it should panic")
+}
