@@ -1,5 +1,5 @@
 //! `cargo bench -p waitline-benches --bench event`
 
 fn main() {
-    waitline_benches::bench(waitline_benches::event::workloads());
+    waitline_benches::bench("event");
 }

@@ -1,5 +1,5 @@
 //! `cargo bench -p waitline-benches --bench lock`
 
 fn main() {
-    waitline_benches::bench(waitline_benches::lock::workloads());
+    waitline_benches::bench("lock");
 }

@@ -1,5 +1,5 @@
 //! `cargo bench -p waitline-benches --bench queue`
 
 fn main() {
-    waitline_benches::bench(waitline_benches::queue::workloads());
+    waitline_benches::bench("queue");
 }

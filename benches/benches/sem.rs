@@ -1,5 +1,5 @@
 //! `cargo bench -p waitline-benches --bench sem`
 
 fn main() {
-    waitline_benches::bench(waitline_benches::sem::workloads());
+    waitline_benches::bench("sem");
 }

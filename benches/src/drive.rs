@@ -86,6 +86,17 @@ pub fn one_thread<F: Future<Output = ()> + 'static>(tasks: impl IntoIterator<Ite
     assert!(handles.iter().all(|handle| handle.is_finished()), "the tasks stalled");
 }
 
+/// The limit of one wait: what a yield of one among eight tasks costs.
+pub fn one_yield(n: u64) -> Duration {
+    timed(|| {
+        one_thread((0..8).map(|_| async move {
+            for _ in 0..n.div_ceil(8) {
+                yield_now().await;
+            }
+        }));
+    })
+}
+
 /// Runs tasks on two worker threads of one executor (async-executor), until all have ended.
 pub fn two_workers<F: Future<Output = ()> + Send + 'static>(tasks: impl IntoIterator<Item = F>) {
     let executor = async_executor::Executor::new();

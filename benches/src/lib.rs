@@ -1,21 +1,18 @@
-//! The workloads on which the primitives are measured beside their peers, each defined once.
+//! The workloads on which the primitives and the executor are measured beside their peers, each defined once.
 //!
 //! A [`Workload`] is a table of [`Case`]s, one per peer, that do the same work and check their own result. Two programs
-//! run them: `cargo bench` (criterion, one case after the other, for the statistics of a single one) and
-//! `cargo run --release -p waitline-benches -- compare` ([`runner`], all cases of a workload in turns, for the ratios).
+//! run them: `cargo run --release -p waitline-benches -- compare` ([`compare`], all cases of a workload in turns, for the
+//! ratios) and `cargo bench` (criterion, one case after the other, for the statistics of a single one).
 
-pub mod condition;
+pub mod compare;
 pub mod drive;
-pub mod event;
-pub mod lock;
-pub mod queue;
-pub mod runner;
-pub mod sem;
+pub mod workloads;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::{fmt, time::Duration};
+use workloads::{event, executor, faulty, lock, queue, sem};
 
-/// One peer's way through a workload: does at least `n` operations and returns the time that they took.
+/// One peer's way through a workload: does at least `n` operations and returns the time that `n` of them took.
 type Run = Box<dyn Fn(u64) -> Duration>;
 
 /// A peer in a workload.
@@ -45,12 +42,19 @@ pub struct Workload {
     pub name: String,
     /// One row each.
     pub cases: Vec<Case>,
+    /// Whether a round is one `run(1)`, however long that takes.
+    pub once: bool,
 }
 
 impl Workload {
-    /// A workload without cases.
+    /// A workload of operations that are repeated until a round is long enough. No cases yet.
     pub fn new(name: impl Into<String>) -> Self {
-        Workload { name: name.into(), cases: Vec::new() }
+        Workload { name: name.into(), cases: Vec::new(), once: false }
+    }
+
+    /// A workload that has a size of its own: a round is one `run(1)`, and what it returns is the figure.
+    pub fn once(name: impl Into<String>) -> Self {
+        Workload { once: true, ..Self::new(name) }
     }
 
     /// Adds a peer. `run(n)` does `n` operations, asserts that they had the right effect, and returns the time taken.
@@ -60,31 +64,52 @@ impl Workload {
     }
 }
 
-/// The workloads of one primitive, or of all.
-///
-/// # Errors
-///
-/// The known groups, if there is none of that name.
-pub fn workloads(group: Option<&str>) -> Result<Vec<Workload>, String> {
-    type Group = (&'static str, fn() -> Vec<Workload>);
-    const GROUPS: &[Group] =
-        &[("event", event::workloads), ("lock", lock::workloads), ("queue", queue::workloads), ("sem", sem::workloads)];
-    let chosen: Vec<Workload> = GROUPS
-        .iter()
-        .filter(|(name, _)| group.is_none_or(|wanted| wanted == *name))
-        .flat_map(|(_, all)| all())
-        .collect();
-    if chosen.is_empty() {
-        let known: Vec<&str> = GROUPS.iter().map(|(name, _)| *name).collect();
-        return Err(format!("no workloads named {:?}; there are: {}", group.unwrap_or_default(), known.join(", ")));
-    }
-    Ok(chosen)
+/// How long a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// For a look: everything in a few minutes.
+    Quick,
+    /// For figures that are published.
+    Full,
 }
 
-/// Runs workloads under criterion: the body of the files in `benches/`.
-pub fn bench(workloads: Vec<Workload>) {
+/// The workloads on one primitive, or on the executor.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// As on the command line.
+    pub name: &'static str,
+    /// All of them.
+    pub workloads: fn(Effort) -> Vec<Workload>,
+}
+
+impl Group {
+    /// What `compare` runs if no group is named.
+    pub const ALL: [Group; 5] = [
+        Group { name: "lock", workloads: |_| lock::workloads() },
+        Group { name: "sem", workloads: |_| sem::workloads() },
+        Group { name: "event", workloads: |_| event::workloads() },
+        Group { name: "queue", workloads: |_| queue::workloads() },
+        Group { name: "executor", workloads: executor::workloads },
+    ];
+    /// What shows that a bad peer does not stop a run. Only if it is named.
+    pub const FAULTY: Group = Group { name: "faulty", workloads: |_| faulty::workloads() };
+
+    /// The group of that name.
+    pub fn named(name: &str) -> Option<Group> {
+        Self::ALL.into_iter().chain([Self::FAULTY]).find(|group| group.name == name)
+    }
+}
+
+/// Runs a group under criterion: the body of the files in `benches/`.
+///
+/// # Panics
+///
+/// If there is no such group.
+pub fn bench(group: &str) {
+    let group = Group::named(group).expect("the group's name");
     let mut criterion = Criterion::default().configure_from_args();
-    for workload in workloads {
+    // Criterion extrapolates from few operations to many, which has no meaning for a workload of one size.
+    for workload in (group.workloads)(Effort::Quick).iter().filter(|workload| !workload.once) {
         let mut group = criterion.benchmark_group(&workload.name);
         group.throughput(Throughput::Elements(1));
         for case in &workload.cases {

@@ -1,8 +1,9 @@
 //! Locks: free, handed over, contended on one thread and on two, cancelled.
 
 use crate::{
-    Workload, condition,
+    Workload,
     drive::{counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    workloads::condition,
 };
 use std::{
     cell::UnsafeCell,
@@ -107,14 +108,6 @@ impl AsyncLock for Saa {
 /// Adds one case per peer: a function generic over the peer's lock.
 macro_rules! every_lock {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
-        every_lock_but_saa!($workload, $run $(, $arg)*).case("saa", move |n| $run::<Saa>(n $(, $arg)*))
-    };
-}
-
-/// The same where tasks on several workers contend: saa spins there, and can spin for ever while the task that was given the
-/// lock waits for a worker.
-macro_rules! every_lock_but_saa {
-    ($workload:expr, $run:ident $(, $arg:expr)*) => {
         $workload
             .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
             .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
@@ -122,6 +115,7 @@ macro_rules! every_lock_but_saa {
             .case("async-lock (barges)", move |n| $run::<AsyncLockCrate>(n $(, $arg)*))
             .case("asyncband", move |n| $run::<Asyncband>(n $(, $arg)*))
             .case("tokio", move |n| $run::<Tokio>(n $(, $arg)*))
+            .case("saa", move |n| $run::<Saa>(n $(, $arg)*))
     };
 }
 
@@ -259,11 +253,11 @@ pub fn workloads() -> Vec<Workload> {
     ];
     for tasks in [2, 8, 64] {
         let name = format!("lock: {tasks} tasks, two workers, an empty section");
-        all.push(every_lock_but_saa!(Workload::new(name), workers, tasks, 0));
+        all.push(every_lock!(Workload::new(name), workers, tasks, 0));
     }
     for (turns, time) in [(1_000, "0.2 µs"), (10_000, "2 µs"), (50_000, "10 µs")] {
         let name = format!("lock: 8 tasks, two workers, about {time} of work outside");
-        all.push(every_lock_but_saa!(Workload::new(name), workers, 8, turns));
+        all.push(every_lock!(Workload::new(name), workers, 8, turns));
     }
     all.extend(condition::workloads());
     all

@@ -1,8 +1,9 @@
-//! Events and barriers: set already, set alone, the full cycle of a wait, a thousand tasks; rounds of a barrier.
+//! Events: set already, set alone, the full cycle of a wait, a thousand tasks.
 
 use crate::{
     Workload,
-    drive::{counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    drive::{counted_waker, one_thread, one_yield, poll, ready, timed, yield_now},
+    workloads::barrier,
 };
 use futures_lite::FutureExt;
 use std::{
@@ -376,92 +377,7 @@ fn tasks<E: Clear>(n: u64, tasks: u64) -> Duration {
     took.mul_f64(n as f64 / done as f64)
 }
 
-/// A peer's barrier: `wait` tells whether this is the leader.
-trait AsyncBarrier: Send + Sync + 'static {
-    fn new(parties: usize) -> Self;
-    fn wait(&self) -> impl Future<Output = bool> + Send;
-}
-
-impl AsyncBarrier for waitline_event::Barrier {
-    fn new(parties: usize) -> Self {
-        Self::new(parties)
-    }
-    async fn wait(&self) -> bool {
-        self.wait().await.expect("nobody aborts").is_leader()
-    }
-}
-
-impl AsyncBarrier for tokio::sync::Barrier {
-    fn new(parties: usize) -> Self {
-        Self::new(parties)
-    }
-    async fn wait(&self) -> bool {
-        self.wait().await.is_leader()
-    }
-}
-
-impl AsyncBarrier for smol_async_lock::Barrier {
-    fn new(parties: usize) -> Self {
-        Self::new(parties)
-    }
-    async fn wait(&self) -> bool {
-        self.wait().await.is_leader()
-    }
-}
-
-impl AsyncBarrier for asyncband::barrier::Barrier {
-    fn new(parties: usize) -> Self {
-        Self::new(parties as u32)
-    }
-    async fn wait(&self) -> bool {
-        self.wait().await.is_leader()
-    }
-}
-
-macro_rules! every_barrier {
-    ($workload:expr, $run:ident $(, $arg:expr)*) => {
-        $workload
-            .case("waitline", move |n| $run::<waitline_event::Barrier>(n $(, $arg)*))
-            .case("async-lock", move |n| $run::<smol_async_lock::Barrier>(n $(, $arg)*))
-            .case("asyncband", move |n| $run::<asyncband::barrier::Barrier>(n $(, $arg)*))
-            .case("tokio", move |n| $run::<tokio::sync::Barrier>(n $(, $arg)*))
-    };
-}
-
-/// As many tasks as parties, round after round. Per wait.
-fn barrier_rounds<B: AsyncBarrier>(n: u64, parties: u64, workers: bool) -> Duration {
-    let barrier = Arc::new(B::new(parties as usize));
-    let rounds = n.div_ceil(parties);
-    let leaders = Arc::new(AtomicUsize::new(0));
-    let task = |_| {
-        let (barrier, leaders) = (barrier.clone(), leaders.clone());
-        async move {
-            for _ in 0..rounds {
-                if barrier.wait().await {
-                    leaders.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-    };
-    let took = timed(|| match workers {
-        false => one_thread((0..parties).map(task)),
-        true => two_workers((0..parties).map(task)),
-    });
-    assert_eq!(leaders.load(Ordering::Relaxed) as u64, rounds);
-    took.mul_f64(n as f64 / (rounds * parties) as f64)
-}
-
-fn a_yield(n: u64) -> Duration {
-    timed(|| {
-        one_thread((0..8).map(|_| async move {
-            for _ in 0..n.div_ceil(8) {
-                yield_now().await;
-            }
-        }));
-    })
-}
-
-/// All workloads on events and barriers. Times are per wait.
+/// All workloads on events, and those on barriers. Times are per wait.
 pub fn workloads() -> Vec<Workload> {
     let mut all = vec![every_event!(Workload::new("event: wait on a set event"), set_already)];
     for waiters in [1, 100, 10_000] {
@@ -475,15 +391,9 @@ pub fn workloads() -> Vec<Workload> {
     }
     all.extend([
         every_event!(Workload::new("event: wait and cancel"), wait_and_cancel),
-        every_clearable!(Workload::new("event: 1000 tasks, one thread"), tasks, 1000).case("limit: one yield", a_yield),
+        every_clearable!(Workload::new("event: 1000 tasks, one thread"), tasks, 1000)
+            .case("limit: one yield", one_yield),
     ]);
-    for parties in [2, 64, 1000] {
-        let name = format!("barrier: rounds of {parties} tasks, one thread");
-        all.push(every_barrier!(Workload::new(name), barrier_rounds, parties, false).case("limit: one yield", a_yield));
-    }
-    for parties in [2, 64] {
-        let name = format!("barrier: rounds of {parties} tasks, two workers");
-        all.push(every_barrier!(Workload::new(name), barrier_rounds, parties, true));
-    }
+    all.extend(barrier::workloads());
     all
 }

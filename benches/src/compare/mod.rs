@@ -1,0 +1,135 @@
+//! The peers of a workload take turns in short rounds of one process, in rotating order, so that a machine that drifts
+//! (frequency, neighbours) drifts under all of them alike. Reported are medians over the rounds, and ratios.
+//!
+//! | file | job |
+//! |---|---|
+//! | `turns.rs` | the rounds, in a process for each workload, which says at each step what it does |
+//! | `watch.rs` | the parent: collects the samples, and runs a workload again without a peer that stalls or dies |
+//! | `table.rs`, `chart.rs` | a workload's figures as Markdown and as SVG |
+//! | `machine.rs` | on what, and with which versions |
+
+mod chart;
+mod machine;
+mod table;
+mod turns;
+mod watch;
+
+use crate::{Effort, Group};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+pub use turns::turns;
+
+/// What `compare` is to do.
+#[derive(Debug)]
+pub struct Options {
+    /// One group's name, or everything.
+    pub group: Option<String>,
+    /// How long.
+    pub effort: Effort,
+    /// Only the workloads with this in their names.
+    pub only: String,
+    /// The folder for the results.
+    pub to: Option<PathBuf>,
+    /// A peer that takes longer over one round is given up. By default after 5 s if the effort is quick, else after 20 s.
+    pub patience: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { group: None, effort: Effort::Full, only: String::new(), to: None, patience: None }
+    }
+}
+
+impl Options {
+    fn patience(&self) -> Duration {
+        self.patience.unwrap_or(Duration::from_secs(if self.effort == Effort::Quick { 5 } else { 20 }))
+    }
+
+    /// Complete results go where they are committed, a look beside the program.
+    fn folder(&self) -> Result<PathBuf, String> {
+        if let Some(folder) = &self.to {
+            return Ok(folder.clone());
+        }
+        if self.effort == Effort::Full && self.only.is_empty() {
+            return Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("results"));
+        }
+        let program = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
+        Ok(program.with_file_name("bench-results"))
+    }
+
+    fn groups(&self) -> Result<Vec<Group>, String> {
+        match self.group.as_deref() {
+            None => Ok(Group::ALL.to_vec()),
+            Some(name) => {
+                let known = || Group::ALL.map(|group| group.name).join(", ");
+                let group = Group::named(name);
+                Ok(vec![group.ok_or_else(|| format!("no group {name:?}; there are {}", known()))?])
+            }
+        }
+    }
+}
+
+/// Compares, prints a table per workload, and writes a page per group with a chart per workload.
+///
+/// # Errors
+///
+/// If there is no such group, the results cannot be written, or the processes that measure cannot be started. A peer that
+/// fails is no error: its row says so.
+pub fn compare(options: &Options) -> Result<(), String> {
+    let folder = options.folder()?;
+    for group in options.groups()? {
+        let mut page = Page::new(&folder, group.name, options)?;
+        for (index, workload) in (group.workloads)(options.effort).iter().enumerate() {
+            if workload.name.contains(&options.only) {
+                let table = watch::measure(group, index, workload, options)?;
+                page.add(&table.to_string());
+                page.chart(&table)?;
+            }
+        }
+        page.write()?;
+    }
+    Ok(())
+}
+
+/// The results of one group, printed as they come and written as a whole.
+struct Page<'a> {
+    folder: &'a Path,
+    name: &'a str,
+    text: String,
+}
+
+impl<'a> Page<'a> {
+    fn new(folder: &'a Path, name: &'a str, options: &Options) -> Result<Self, String> {
+        fs::create_dir_all(folder.join("charts")).map_err(|error| cannot_write(folder, &error))?;
+        Ok(Page { folder, name, text: machine::header(name, options) })
+    }
+
+    fn add(&mut self, markdown: &str) {
+        println!("{markdown}");
+        self.text += markdown;
+        self.text += "\n";
+    }
+
+    fn chart(&mut self, table: &table::Table) -> Result<(), String> {
+        let chart = format!("charts/{}.svg", table.file_name());
+        let path = self.folder.join(&chart);
+        fs::write(&path, chart::svg(table)?).map_err(|error| cannot_write(&path, &error))?;
+        self.text += &format!("![{}]({chart})\n\n", table.name);
+        Ok(())
+    }
+
+    fn write(self) -> Result<(), String> {
+        let path = self.folder.join(self.name).with_extension("md");
+        fs::write(&path, self.text).map_err(|error| cannot_write(&path, &error))?;
+        eprintln!("written: {}", path.display());
+        Ok(())
+    }
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}

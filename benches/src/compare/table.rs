@@ -1,0 +1,112 @@
+//! The figures of one workload.
+
+use std::fmt;
+
+/// What came of a peer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    /// Nanoseconds per operation over the rounds: the lower quartile, the median, the upper quartile.
+    Measured([f64; 3]),
+    /// It panicked, stalled or died.
+    Failed(String),
+}
+
+impl Outcome {
+    /// The quartiles of the samples.
+    pub(super) fn of(mut samples: Vec<f64>) -> Self {
+        if samples.is_empty() {
+            return Outcome::Failed("not measured".to_owned());
+        }
+        samples.sort_by(f64::total_cmp);
+        Outcome::Measured([0.25, 0.5, 0.75].map(|part| {
+            let place = part * (samples.len() - 1) as f64;
+            let (below, above) = (samples[place.floor() as usize], samples[place.ceil() as usize]);
+            below + (above - below) * place.fract()
+        }))
+    }
+}
+
+/// A workload's figures, best peer first, those that failed last.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: String,
+    pub(super) rows: Vec<(&'static str, Outcome)>,
+}
+
+/// A peer's kind shows in its name.
+pub(super) fn is_ours(peer: &str) -> bool {
+    peer.starts_with("waitline")
+}
+
+pub(super) fn is_limit(peer: &str) -> bool {
+    peer.starts_with("limit: ")
+}
+
+impl Table {
+    pub(super) fn new(name: String, mut rows: Vec<(&'static str, Outcome)>) -> Self {
+        rows.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
+        Table { name, rows }
+    }
+
+    /// The name as a file's.
+    pub(super) fn file_name(&self) -> String {
+        let words = self.name.replace('µ', "u").to_lowercase();
+        let words = words.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '.', " ");
+        words.split_whitespace().collect::<Vec<_>>().join("-")
+    }
+
+    /// The unit in which the best figure has one to three digits before the point, and what to divide nanoseconds by.
+    pub(super) fn unit(&self) -> (&'static str, f64) {
+        match self.rows.first().map_or(0.0, |(_, outcome)| median(outcome)) {
+            ..1e3 => ("ns", 1.0),
+            1e3..1e6 => ("µs", 1e3),
+            1e6..1e9 => ("ms", 1e6),
+            _ => ("s", 1e9),
+        }
+    }
+
+    /// The median of the best that is neither ours nor a limit.
+    fn best_rival(&self) -> Option<f64> {
+        let mut rivals = self.rows.iter().filter(|(peer, _)| !is_ours(peer) && !is_limit(peer));
+        rivals.next().map(|(_, outcome)| median(outcome)).filter(|median| median.is_finite())
+    }
+}
+
+/// Infinite if it failed.
+fn median(outcome: &Outcome) -> f64 {
+    match outcome {
+        Outcome::Measured([_, median, _]) => *median,
+        Outcome::Failed(_) => f64::INFINITY,
+    }
+}
+
+/// Three digits, or more before the point.
+pub(super) fn figure(value: f64) -> String {
+    match value {
+        ..10.0 => format!("{value:.2}"),
+        10.0..100.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    }
+}
+
+/// As Markdown. The ratio is to the best peer: where we win, ours is below 1.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, scale) = self.unit();
+        writeln!(f, "### {}\n", self.name)?;
+        writeln!(f, "| peer | median {unit} | of the best peer | quartiles |\n|---|---:|---:|---|")?;
+        let best = self.best_rival();
+        for (peer, outcome) in &self.rows {
+            let peer = if is_ours(peer) { format!("**{peer}**") } else { peer.to_string() };
+            match outcome {
+                Outcome::Measured(quartiles) => {
+                    let ratio = best.map_or("–".to_owned(), |best| format!("{:.2}", quartiles[1] / best));
+                    let [low, median, high] = quartiles.map(|value| figure(value / scale));
+                    writeln!(f, "| {peer} | {median} | {ratio} | {low} – {high} |")?;
+                }
+                Outcome::Failed(why) => writeln!(f, "| {peer} | – | – | {} |", why.replace('|', "/"))?,
+            }
+        }
+        Ok(())
+    }
+}
