@@ -6,6 +6,7 @@
 
 pub mod compare;
 pub mod drive;
+pub mod memory;
 pub mod workloads;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
@@ -83,7 +84,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// What `compare` runs if no group is named.
+    /// What `compare` runs if no group is named; [`memory`] comes after them.
     pub const ALL: [Group; 5] = [
         Group { name: "lock", workloads: |_| lock::workloads() },
         Group { name: "sem", workloads: |_| sem::workloads() },

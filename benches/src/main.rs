@@ -4,10 +4,14 @@ use std::{process::ExitCode, time::Duration};
 use waitline_benches::{
     Effort, Group,
     compare::{Options, compare, turns},
+    memory,
 };
 
+#[global_allocator]
+static ALLOCATOR: memory::Allocator = memory::Allocator;
+
 const USAGE: &str = "\
-usage: waitline-benches compare [lock|sem|event|queue|executor] [OPTIONS]
+usage: waitline-benches compare [lock|sem|event|queue|executor|memory] [OPTIONS]
 
   --quick             few and short rounds: everything in less than five minutes
   --only TEXT         only the workloads with TEXT in their names

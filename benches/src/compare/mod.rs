@@ -14,7 +14,7 @@ mod table;
 mod turns;
 mod watch;
 
-use crate::{Effort, Group};
+use crate::{Effort, Group, memory};
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -26,7 +26,7 @@ pub use turns::turns;
 /// What `compare` is to do.
 #[derive(Debug)]
 pub struct Options {
-    /// One group's name, or everything.
+    /// One group's name, `memory`, or everything.
     pub group: Option<String>,
     /// How long.
     pub effort: Effort,
@@ -64,10 +64,11 @@ impl Options {
     fn groups(&self) -> Result<Vec<Group>, String> {
         match self.group.as_deref() {
             None => Ok(Group::ALL.to_vec()),
+            Some(memory::NAME) => Ok(Vec::new()),
             Some(name) => {
                 let known = || Group::ALL.map(|group| group.name).join(", ");
                 let group = Group::named(name);
-                Ok(vec![group.ok_or_else(|| format!("no group {name:?}; there are {}", known()))?])
+                Ok(vec![group.ok_or_else(|| format!("no group {name:?}; there are {}, {}", known(), memory::NAME))?])
             }
         }
     }
@@ -90,6 +91,11 @@ pub fn compare(options: &Options) -> Result<(), String> {
                 page.chart(&table)?;
             }
         }
+        page.write()?;
+    }
+    if options.group.as_deref().is_none_or(|name| name == memory::NAME) {
+        let mut page = Page::new(&folder, memory::NAME, options)?;
+        memory::tables().iter().for_each(|table| page.add(&table.to_string()));
         page.write()?;
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! measured.
 
 mod asyncio;
-mod peers;
+pub(crate) mod peers;
 mod sleeps;
 
 use crate::{Effort, Workload, drive::timed};

@@ -5,7 +5,7 @@ use futures_util::{future::RemoteHandle, task::LocalSpawnExt};
 use std::{future::Future, rc::Rc, sync::Arc, thread, time::Duration};
 
 /// A peer's executor while it runs, with what its users spawn, join and yield by.
-pub(super) trait Peer: Clone + 'static {
+pub(crate) trait Peer: Clone + 'static {
     type Handle<T: Send + 'static>: Send + 'static;
     /// Runs `main` on this thread, to its end.
     fn run<F: Future>(main: impl FnOnce(Self) -> F) -> F::Output;
@@ -15,13 +15,13 @@ pub(super) trait Peer: Clone + 'static {
 }
 
 /// One that has timers, or is used with those of its family.
-pub(super) trait Sleeps: Peer {
+pub(crate) trait Sleeps: Peer {
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Ours: [`waitline_executor::run`] for 0 workers.
 #[derive(Clone)]
-pub(super) struct Ours<const WORKERS: usize>;
+pub(crate) struct Ours<const WORKERS: usize>;
 
 impl<const WORKERS: usize> Peer for Ours<WORKERS> {
     type Handle<T: Send + 'static> = waitline_executor::JoinHandle<T>;
@@ -53,7 +53,7 @@ impl<const WORKERS: usize> Sleeps for Ours<WORKERS> {
 
 /// tokio: `current_thread` for 0 workers.
 #[derive(Clone)]
-pub(super) struct Tokio<const WORKERS: usize>;
+pub(crate) struct Tokio<const WORKERS: usize>;
 
 impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
     type Handle<T: Send + 'static> = tokio::task::JoinHandle<T>;
@@ -90,7 +90,7 @@ macro_rules! async_executor {
     ($(#[$doc:meta])* $name:ident, $spawner:ty, $run:expr) => {
         $(#[$doc])*
         #[derive(Clone)]
-        pub(super) struct $name($spawner);
+        pub(crate) struct $name($spawner);
 
         impl Peer for $name {
             type Handle<T: Send + 'static> = async_executor::Task<T>;
@@ -175,7 +175,7 @@ fn on_workers<F: Future>(
 
 /// The `LocalPool` of the futures crate. Not there: a yield, for which the others' smallest is taken.
 #[derive(Clone)]
-pub(super) struct FuturesPool(futures_executor::LocalSpawner);
+pub(crate) struct FuturesPool(futures_executor::LocalSpawner);
 
 impl Peer for FuturesPool {
     type Handle<T: Send + 'static> = RemoteHandle<T>;
