@@ -34,7 +34,7 @@ fn our_waiters_take_nothing_from_the_heap() {
 #[test]
 fn a_peer_that_panics_stalls_or_dies_is_reported_and_the_others_are_measured() {
     let folder = compare(&["faulty", "--quick", "--patience", "5"]);
-    let (page, chart) = (read(&folder, "faulty.md"), read(&folder, "charts/faulty-peers-that-do-not-do-the-work.svg"));
+    let (page, chart) = (read(&folder, "faulty.md"), read(&folder, "faulty/faulty-peers-that-do-not-do-the-work.svg"));
     let row = |peer: &str| {
         let row = page.lines().find(|line| line.starts_with(&format!("| {peer} |")));
         row.unwrap_or_else(|| panic!("{peer:?} has no row in:\n{page}")).to_owned()

@@ -83,7 +83,8 @@ impl Options {
 pub fn compare(options: &Options) -> Result<(), String> {
     let folder = options.folder()?;
     for group in options.groups()? {
-        let mut page = Page::new(&folder, group.name, options)?;
+        let mut page = Page::new(&folder, group.name, options);
+        page.make_room_for_charts()?;
         for (index, workload) in (group.workloads)(options.effort).iter().enumerate() {
             if workload.name.contains(&options.only) {
                 let table = watch::measure(group, index, workload, options)?;
@@ -94,14 +95,14 @@ pub fn compare(options: &Options) -> Result<(), String> {
         page.write()?;
     }
     if options.group.as_deref().is_none_or(|name| name == memory::NAME) {
-        let mut page = Page::new(&folder, memory::NAME, options)?;
+        let mut page = Page::new(&folder, memory::NAME, options);
         memory::tables().iter().for_each(|table| page.add(&table.to_string()));
         page.write()?;
     }
     Ok(())
 }
 
-/// The results of one group, printed as they come and written as a whole.
+/// The results of one group, printed as they come and written as a whole: `GROUP.md`, and the charts in `GROUP/`.
 struct Page<'a> {
     folder: &'a Path,
     name: &'a str,
@@ -109,9 +110,15 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn new(folder: &'a Path, name: &'a str, options: &Options) -> Result<Self, String> {
-        fs::create_dir_all(folder.join("charts")).map_err(|error| cannot_write(folder, &error))?;
-        Ok(Page { folder, name, text: machine::header(name, options) })
+    fn new(folder: &'a Path, name: &'a str, options: &Options) -> Self {
+        Page { folder, name, text: machine::header(name, options) }
+    }
+
+    /// Makes a place for charts, without those of an earlier run.
+    fn make_room_for_charts(&self) -> Result<(), String> {
+        let charts = self.folder.join(self.name);
+        _ = fs::remove_dir_all(&charts);
+        fs::create_dir_all(&charts).map_err(|error| cannot_write(&charts, &error))
     }
 
     fn add(&mut self, markdown: &str) {
@@ -121,7 +128,7 @@ impl<'a> Page<'a> {
     }
 
     fn chart(&mut self, table: &table::Table) -> Result<(), String> {
-        let chart = format!("charts/{}.svg", table.file_name());
+        let chart = format!("{}/{}.svg", self.name, table.file_name());
         let path = self.folder.join(&chart);
         fs::write(&path, chart::svg(table)?).map_err(|error| cannot_write(&path, &error))?;
         self.text += &format!("![{}]({chart})\n\n", table.name);
@@ -130,7 +137,9 @@ impl<'a> Page<'a> {
 
     fn write(self) -> Result<(), String> {
         let path = self.folder.join(self.name).with_extension("md");
-        fs::write(&path, self.text).map_err(|error| cannot_write(&path, &error))?;
+        fs::create_dir_all(self.folder)
+            .and_then(|()| fs::write(&path, self.text))
+            .map_err(|error| cannot_write(&path, &error))?;
         eprintln!("written: {}", path.display());
         Ok(())
     }

@@ -19,71 +19,58 @@ pub(crate) trait Sleeps: Peer {
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// Ours: [`waitline_executor::run`] for 0 workers.
-#[derive(Clone)]
-pub(crate) struct Ours<const WORKERS: usize>;
+/// The executors that are known by the thread that one is on: on this thread alone for 0 workers.
+macro_rules! of_this_thread {
+    ($name:ident, $handle:ty, $spawn:path, $yield_now:path, $sleep:path, |$main:ident| $run:expr) => {
+        #[derive(Clone)]
+        pub(crate) struct $name<const WORKERS: usize>;
 
-impl<const WORKERS: usize> Peer for Ours<WORKERS> {
-    type Handle<T: Send + 'static> = waitline_executor::JoinHandle<T>;
-    fn run<F: Future>(main: impl FnOnce(Self) -> F) -> F::Output {
-        match WORKERS {
-            0 => waitline_executor::run(main(Ours)),
-            _ => waitline_executor::Executor::builder().threads(WORKERS).build().run(main(Ours)),
+        impl<const WORKERS: usize> Peer for $name<WORKERS> {
+            type Handle<T: Send + 'static> = $handle;
+            fn run<F: Future>(main: impl FnOnce(Self) -> F) -> F::Output {
+                let $main = async { main($name).await };
+                $run
+            }
+            #[inline]
+            fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Handle<T> {
+                $spawn(future)
+            }
+            #[inline]
+            async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
+                handle.await.expect("no task panics")
+            }
+            #[inline]
+            fn yield_now() -> impl Future<Output = ()> + Send {
+                $yield_now()
+            }
         }
-    }
-    #[inline]
-    fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Handle<T> {
-        waitline_executor::spawn(future)
-    }
-    #[inline]
-    async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
-        handle.await.expect("no task panics")
-    }
-    #[inline]
-    fn yield_now() -> impl Future<Output = ()> + Send {
-        waitline_executor::yield_now()
-    }
+
+        impl<const WORKERS: usize> Sleeps for $name<WORKERS> {
+            fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+                $sleep(duration)
+            }
+        }
+    };
 }
 
-impl<const WORKERS: usize> Sleeps for Ours<WORKERS> {
-    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
-        waitline_executor::sleep(duration)
+of_this_thread!(
+    Ours,
+    waitline_executor::JoinHandle<T>,
+    waitline_executor::spawn,
+    waitline_executor::yield_now,
+    waitline_executor::sleep,
+    |main| match WORKERS {
+        0 => waitline_executor::run(main),
+        _ => waitline_executor::Executor::builder().threads(WORKERS).build().run(main),
     }
-}
-
-/// tokio: `current_thread` for 0 workers.
-#[derive(Clone)]
-pub(crate) struct Tokio<const WORKERS: usize>;
-
-impl<const WORKERS: usize> Peer for Tokio<WORKERS> {
-    type Handle<T: Send + 'static> = tokio::task::JoinHandle<T>;
-    fn run<F: Future>(main: impl FnOnce(Self) -> F) -> F::Output {
-        let mut builder = match WORKERS {
-            0 => tokio::runtime::Builder::new_current_thread(),
-            _ => tokio::runtime::Builder::new_multi_thread(),
-        };
-        let runtime = builder.worker_threads(WORKERS.max(1)).enable_time().build().expect("a runtime");
-        runtime.block_on(async { main(Tokio).await })
-    }
-    #[inline]
-    fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Handle<T> {
-        tokio::spawn(future)
-    }
-    #[inline]
-    async fn join<T: Send + 'static>(handle: Self::Handle<T>) -> T {
-        handle.await.expect("no task panics")
-    }
-    #[inline]
-    fn yield_now() -> impl Future<Output = ()> + Send {
-        tokio::task::yield_now()
-    }
-}
-
-impl<const WORKERS: usize> Sleeps for Tokio<WORKERS> {
-    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(duration)
-    }
-}
+);
+of_this_thread!(Tokio, tokio::task::JoinHandle<T>, tokio::spawn, tokio::task::yield_now, tokio::time::sleep, |main| {
+    let mut builder = match WORKERS {
+        0 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder.worker_threads(WORKERS.max(1)).enable_time().build().expect("a runtime").block_on(main)
+});
 
 /// The executors of async-executor, by the `block_on` that runs them and the type that is spawned on.
 macro_rules! async_executor {
