@@ -110,3 +110,46 @@ impl fmt::Display for Table {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Table};
+
+    #[test]
+    fn quartiles_of_few_samples_lie_between_them() {
+        assert_eq!(Outcome::of(vec![3.0, 1.0, 2.0]), Outcome::Measured([1.5, 2.0, 2.5]));
+        assert_eq!(Outcome::of(vec![7.0]), Outcome::Measured([7.0; 3]));
+        assert!(matches!(Outcome::of(Vec::new()), Outcome::Failed(_)));
+    }
+
+    #[test]
+    fn ratios_are_to_the_best_that_is_neither_ours_nor_a_limit() {
+        let measured = |median: f64| Outcome::Measured([median * 0.9, median, median * 1.1]);
+        let rows = vec![
+            ("stalls", Outcome::Failed("stalled | for ever".to_owned())),
+            ("slow", measured(4000.0)),
+            ("waitline", measured(1500.0)),
+            ("limit: a load", measured(1000.0)),
+            ("quick", measured(2000.0)),
+        ];
+        let table = Table::new("lock: 2 µs, 1x1".to_owned(), rows).to_string();
+        let expected = "\
+### lock: 2 µs, 1x1
+
+| peer | median µs | of the best peer | quartiles |
+|---|---:|---:|---|
+| limit: a load | 1.00 | 0.50 | 0.90 – 1.10 |
+| **waitline** | 1.50 | 0.75 | 1.35 – 1.65 |
+| quick | 2.00 | 1.00 | 1.80 – 2.20 |
+| slow | 4.00 | 2.00 | 3.60 – 4.40 |
+| stalls | – | – | stalled / for ever |
+";
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn a_file_name_has_plain_letters_only() {
+        let table = Table::new("lock: 8 tasks, about 0.2 µs of work".to_owned(), Vec::new());
+        assert_eq!(table.file_name(), "lock-8-tasks-about-0.2-us-of-work");
+    }
+}

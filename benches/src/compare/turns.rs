@@ -118,3 +118,18 @@ fn say(line: &Line) {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}").and_then(|()| out.flush()).expect("the parent listens");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Line;
+
+    #[test]
+    fn what_is_said_is_understood_and_a_peers_own_output_is_not() {
+        for line in [Line::Turn(3), Line::Sample(12, 0.25), Line::Failed(0, "two words".to_owned())] {
+            assert_eq!(line.to_string().parse::<Line>().ok(), Some(line));
+        }
+        for noise in ["", "turn", "turn around", "sample 1", "hello 1 2"] {
+            assert!(noise.parse::<Line>().is_err(), "{noise:?}");
+        }
+    }
+}
