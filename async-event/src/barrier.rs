@@ -79,6 +79,8 @@ pub struct Barrier {
 enum BarrierProtocol {}
 
 impl Protocol for BarrierProtocol {
+    const NAME: &'static str = "Barrier";
+
     type Word = ();
     type State = State;
     type Data = Outcome;
@@ -123,6 +125,19 @@ impl Barrier {
         }
     }
 
+    const_unless_loom! {
+        /// Gives the barrier a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static ROUND: waitline_event::Barrier = waitline_event::Barrier::new(3).with_label("round");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.queue.origin_mut().set_label(label);
+            self
+        }
+    }
+
     /// Arrives, and waits until all parties have. The meaning of `asyncio.Barrier.wait`.
     ///
     /// ```
@@ -143,6 +158,7 @@ impl Barrier {
     ///
     /// [`BrokenBarrier`], if the barrier is broken, or is broken or reset while this one waits.
     #[inline]
+    #[track_caller]
     pub fn wait(&self) -> BarrierWait<'_> {
         BarrierWait { waiter: Waiter::new(Via(self), Outcome::Undecided) }
     }

@@ -88,6 +88,8 @@ pub struct Event {
 enum EventProtocol {}
 
 impl Protocol for EventProtocol {
+    const NAME: &'static str = "Event";
+
     type Word = AtomicBool;
     type State = bool;
     type Data = ();
@@ -107,8 +109,22 @@ impl Event {
         /// assert!(!STARTED.is_set());
         /// ```
         #[inline]
+        #[track_caller]
         pub const fn new() -> Self {
             Event { queue: WaitQueue::new(AtomicBool::new(false), false) }
+        }
+    }
+
+    const_unless_loom! {
+        /// Gives the event a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static STARTED: waitline_event::Event = waitline_event::Event::new().with_label("started");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.queue.origin_mut().set_label(label);
+            self
         }
     }
 
@@ -199,6 +215,7 @@ impl Event {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
         Wait { waiter: Waiter::new(Via(self), ()) }
     }
@@ -214,6 +231,7 @@ impl Event {
     ///     event.wait_blocking();
     /// });
     /// ```
+    #[track_caller]
     pub fn wait_blocking(&self) {
         if !self.is_set() {
             block_on(self.wait());
@@ -247,6 +265,7 @@ fn waiting(queue: &mut Locked<'_, EventProtocol>) -> usize {
 }
 
 impl Default for Event {
+    #[track_caller]
     fn default() -> Self {
         Event::new()
     }

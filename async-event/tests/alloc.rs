@@ -1,5 +1,5 @@
 //! Sizes, and no allocation per wait, measured by a counting allocator (hence a test binary of its own).
-#![cfg(not(all(loom, feature = "loom")))]
+#![cfg(not(any(all(loom, feature = "loom"), feature = "diagnostics")))]
 
 use std::{
     mem::size_of,

@@ -29,7 +29,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, ready},
 };
-use waitline::{ForeignQueue, Handle, Locked, SideList, WaitQueue, Waiter, const_unless_loom};
+use waitline::{ForeignQueue, Handle, Locked, SideList, WaitQueue, Waiter, const_unless_loom, diagnostics::Caller};
 
 /// A condition variable: wait for a change of what a [`Lock`] protects.
 ///
@@ -117,8 +117,25 @@ impl Condition {
         /// static READY: waitline_lock::Condition = waitline_lock::Condition::new();
         /// assert_eq!(READY.waiters(), 0);
         /// ```
+        #[inline]
+        #[track_caller]
         pub const fn new() -> Self {
-            Condition { waiters: SideList::new() }
+            let mut waiters = SideList::new();
+            waiters.origin_mut().set_kind("Condition");
+            Condition { waiters }
+        }
+    }
+
+    const_unless_loom! {
+        /// Gives the condition a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static READY: waitline_lock::Condition = waitline_lock::Condition::new().with_label("ready");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.waiters.origin_mut().set_label(label);
+            self
         }
     }
 
@@ -152,6 +169,7 @@ impl Condition {
     /// # Panics
     ///
     /// The future panics, and releases the lock, if the condition has waiters with another lock at that time.
+    #[track_caller]
     pub fn wait<G: Guard>(&self, guard: G) -> Wait<'_, G> {
         let handle = Waiting { condition: self, lock: guard.into_way() };
         Wait { waiter: Waiter::new(handle, ()), holds: true }
@@ -179,6 +197,7 @@ impl Condition {
     /// # Panics
     ///
     /// As [`wait`](Self::wait); and if `condition` panics, which releases the lock.
+    #[track_caller]
     pub fn wait_while<G, F>(&self, guard: G, condition: F) -> WaitWhile<'_, G, F>
     where
         G: Guard,
@@ -264,6 +283,7 @@ fn two_locks(method: &str, ForeignQueue { owner, caller }: ForeignQueue) -> ! {
 }
 
 impl Default for Condition {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -283,7 +303,7 @@ impl<T: ?Sized> Guard for LockGuard<'_, T> {}
 impl<T: ?Sized> Guard for OwnedLockGuard<T> {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Lock, LockGuard, OwnedLockGuard, RawLock, ToRaw};
+    use super::{Arc, Caller, Lock, LockGuard, OwnedLockGuard, RawLock, ToRaw};
 
     pub trait Guard: Sized {
         /// What is left of the guard without the lock.
@@ -298,9 +318,9 @@ pub(crate) mod sealed {
 
         /// # Safety
         ///
-        /// The caller holds the lock, and gives it to the guard.
+        /// The caller holds the lock, and gives it to the guard. It was taken at `place`.
         #[doc(hidden)]
-        unsafe fn from_way(way: Self::Way) -> Self;
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self;
     }
 
     impl<'a, T: ?Sized> Guard for LockGuard<'a, T> {
@@ -311,9 +331,9 @@ pub(crate) mod sealed {
         fn into_way(self) -> Self::Way {
             LockGuard::into_held(self)
         }
-        unsafe fn from_way(way: Self::Way) -> Self {
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
             // SAFETY: by the caller's word.
-            unsafe { LockGuard::new(way) }
+            unsafe { LockGuard::new(way, place) }
         }
     }
 
@@ -325,9 +345,9 @@ pub(crate) mod sealed {
         fn into_way(self) -> Self::Way {
             OwnedLockGuard::into_held(self)
         }
-        unsafe fn from_way(way: Self::Way) -> Self {
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
             // SAFETY: by the caller's word.
-            unsafe { OwnedLockGuard::new(way) }
+            unsafe { OwnedLockGuard::new(way, place) }
         }
     }
 }
@@ -422,7 +442,7 @@ impl<G: Guard> Wait<'_, G> {
         let this = self.project();
         assert!(std::mem::take(this.holds), "Condition::wait: the future was polled after it was ready");
         // SAFETY: the lock was held by this future, and is not any more.
-        unsafe { G::from_way(this.waiter.handle().lock.clone()) }
+        unsafe { G::from_way(this.waiter.handle().lock.clone(), this.waiter.place()) }
     }
 
     /// The reverse: the guard's lock is held by this future again.

@@ -12,6 +12,7 @@ use std::{
     ptr::{self, NonNull},
     sync::Arc,
 };
+use waitline::diagnostics::Caller;
 
 /// The right to a [`Lock`]'s value. Dropping it releases the lock.
 ///
@@ -77,7 +78,8 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
     ///
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
-    pub(crate) unsafe fn new(lock: &'a Lock<T>) -> Self {
+    pub(crate) unsafe fn new(lock: &'a Lock<T>, place: Caller) -> Self {
+        lock.raw().note_holder(place);
         LockGuard { lock, _value: PhantomData }
     }
 
@@ -147,7 +149,8 @@ impl<T: ?Sized> OwnedLockGuard<T> {
     ///
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
-    pub(crate) unsafe fn new(lock: Arc<Lock<T>>) -> Self {
+    pub(crate) unsafe fn new(lock: Arc<Lock<T>>, place: Caller) -> Self {
+        lock.raw().note_holder(place);
         OwnedLockGuard { lock, _value: PhantomData }
     }
 

@@ -14,6 +14,7 @@ use std::{
 };
 use waitline::{
     Handle, Locked, WaitQueue, Waiter, const_unless_loom,
+    diagnostics::Caller,
     sync::{UnsafeCell, block_on},
 };
 
@@ -76,8 +77,22 @@ impl<T> Lock<T> {
         /// assert!(!LOCK.is_locked());
         /// ```
         #[inline]
+        #[track_caller]
         pub const fn new(value: T) -> Self {
             Lock { raw: RawLock::new(), value: UnsafeCell::new(value) }
+        }
+    }
+
+    const_unless_loom! {
+        /// Gives the lock a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static ACCOUNTS: waitline_lock::Lock<Vec<u64>> = waitline_lock::Lock::new(Vec::new()).with_label("accounts");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.raw.origin_mut().set_label(label);
+            self
         }
     }
 
@@ -117,6 +132,7 @@ impl<T: ?Sized> Lock<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> Acquire<'_, T> {
         Acquire { waiter: Waiter::new(Via(self), ()) }
     }
@@ -129,9 +145,11 @@ impl<T: ?Sized> Lock<T> {
     /// assert!(lock.try_lock().is_none());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        let place = Caller::here();
         // SAFETY: we have just taken the lock.
-        self.raw.try_lock().then(|| unsafe { LockGuard::new(self) })
+        self.raw.try_lock().then(|| unsafe { LockGuard::new(self, place) })
     }
 
     /// Takes the lock, with this thread parked until its turn comes. Threads and futures share one queue.
@@ -147,6 +165,7 @@ impl<T: ?Sized> Lock<T> {
     /// });
     /// assert_eq!(lock.into_inner(), 4);
     /// ```
+    #[track_caller]
     pub fn lock_blocking(&self) -> LockGuard<'_, T> {
         match self.try_lock() {
             Some(guard) => guard,
@@ -165,6 +184,7 @@ impl<T: ?Sized> Lock<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> AcquireOwned<T> {
         AcquireOwned { waiter: Waiter::new(Via(self), ()) }
     }
@@ -177,9 +197,11 @@ impl<T: ?Sized> Lock<T> {
     /// let guard = lock.clone().try_lock_owned().unwrap();
     /// assert!(lock.clone().try_lock_owned().is_none());
     /// ```
+    #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedLockGuard<T>> {
+        let place = Caller::here();
         // SAFETY: we have just taken the lock.
-        self.raw.try_lock().then(|| unsafe { OwnedLockGuard::new(self) })
+        self.raw.try_lock().then(|| unsafe { OwnedLockGuard::new(self, place) })
     }
 
     /// Whether somebody holds the lock now. A hint: it may have changed by the time you look at it.
@@ -215,12 +237,14 @@ impl<T: ?Sized> Lock<T> {
 }
 
 impl<T: Default> Default for Lock<T> {
+    #[track_caller]
     fn default() -> Self {
         Lock::new(T::default())
     }
 }
 
 impl<T> From<T> for Lock<T> {
+    #[track_caller]
     fn from(value: T) -> Self {
         Lock::new(value)
     }
@@ -246,6 +270,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
 pub(crate) struct Via<R>(pub(crate) R);
 
 impl<R: ToRaw> Handle for Via<R> {
+    const CALL: &'static str = "lock";
+
     type Protocol = LockProtocol;
 
     #[inline(always)]
@@ -300,7 +326,7 @@ impl<'a, T: ?Sized> Future for Acquire<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         // SAFETY: `poll_acquire` is ready when the lock is ours.
-        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { LockGuard::new(waiter.handle().0) })
+        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { LockGuard::new(waiter.handle().0, waiter.place()) })
     }
 }
 
@@ -326,7 +352,8 @@ impl<T: ?Sized> Future for AcquireOwned<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         // SAFETY: `poll_acquire` is ready when the lock is ours.
-        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { OwnedLockGuard::new(waiter.handle().0.clone()) })
+        poll_acquire(waiter.as_mut(), cx)
+            .map(|()| unsafe { OwnedLockGuard::new(waiter.handle().0.clone(), waiter.place()) })
     }
 }
 

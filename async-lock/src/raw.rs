@@ -17,6 +17,7 @@ use crate::lock::Lock;
 use std::{sync::Arc, task::Waker};
 use waitline::{
     List, Locked, Protocol, WaitQueue, const_unless_loom,
+    diagnostics::{Caller, Origin},
     sync::atomic::{AtomicU8, Ordering},
 };
 
@@ -31,6 +32,7 @@ pub(crate) const QUEUE: usize = 0;
 pub(crate) enum LockProtocol {}
 
 impl Protocol for LockProtocol {
+    const NAME: &'static str = "Lock";
     type Word = AtomicU8;
     type State = ();
     type Data = ();
@@ -42,9 +44,23 @@ pub struct RawLock(WaitQueue<LockProtocol>);
 
 impl RawLock {
     const_unless_loom! {
+        #[inline]
+        #[track_caller]
         pub(crate) const fn new() -> Self {
             RawLock(WaitQueue::new(AtomicU8::new(FREE), ()))
         }
+    }
+
+    /// What the lock is called in reports, to be named.
+    #[inline]
+    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
+        self.0.origin_mut()
+    }
+
+    /// Notes that whoever calls has got the lock.
+    #[inline(always)]
+    pub(crate) fn note_holder(&self, place: Caller) {
+        self.0.origin().hold_alone(place);
     }
 
     pub(crate) fn queue(&self) -> &WaitQueue<LockProtocol> {
@@ -66,6 +82,7 @@ impl RawLock {
     /// Releases a held lock: hands it to the first waiter, or frees it.
     #[inline(always)]
     pub(crate) fn unlock(&self) {
+        self.0.origin().let_go();
         // Ordering: Release pairs with the Acquire in `try_lock`.
         if self.0.word.load(Ordering::Relaxed) != LOCKED
             || self.0.word.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err()
@@ -116,6 +133,7 @@ pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
 
 /// Releases a held lock under the mutex. The waker is to be woken after it.
 pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
+    queue.origin().let_go();
     if queue.len() == 1 {
         // The last waiter is about to leave: its own unlock may be a fast one again.
         // Ordering: Relaxed, and a plain store by L3. The byte says LOCKED before and after; what the next holder must see

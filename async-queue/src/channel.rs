@@ -59,6 +59,7 @@ struct Shared<T> {
 /// assert!(sender.is_full());
 /// assert_eq!(receiver.try_get(), Ok(1));
 /// ```
+#[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let Some(capacity) = NonZeroUsize::new(capacity) else {
         panic!(
@@ -78,13 +79,15 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// drop(sender);
 /// assert_eq!(receiver.len(), 100);
 /// ```
+#[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     channel(None)
 }
 
+#[track_caller]
 fn channel<T>(capacity: Option<NonZeroUsize>) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
-        raw: RawQueue::new(capacity, Fifo::new()),
+        raw: RawQueue::new("channel", capacity, Fifo::new()),
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
     });
@@ -162,6 +165,7 @@ macro_rules! half {
             /// # Cancel safety
             ///
             /// Dropping the future loses nothing.
+            #[track_caller]
             pub fn join(&self) -> Join<'_, T> {
                 self.0.raw.join()
             }
@@ -230,6 +234,7 @@ impl<T> Sender<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn put(&self, item: T) -> Put<'_, T> {
         self.0.raw.put(item)
     }
@@ -249,6 +254,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// As [`put`](Self::put).
+    #[track_caller]
     pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         self.0.raw.put_blocking(item)
     }
@@ -262,6 +268,7 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// If the channel is closed before the slot is there.
+    #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T> {
         self.0.raw.reserve()
     }
@@ -298,6 +305,7 @@ impl<T> Receiver<T> {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn get(&self) -> Get<'_, T> {
         self.0.raw.get()
     }
@@ -308,6 +316,7 @@ impl<T> Receiver<T> {
     ///
     /// If there is none now, or, after a close, ever.
     #[inline]
+    #[track_caller]
     pub fn try_get(&self) -> Result<T, TryGetError> {
         self.0.raw.try_get()
     }
@@ -317,6 +326,7 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// As [`get`](Self::get).
+    #[track_caller]
     pub fn get_blocking(&self) -> Result<T, GetError> {
         self.0.raw.get_blocking()
     }
@@ -326,6 +336,7 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready it has taken nothing.
+    #[track_caller]
     pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T> {
         self.0.raw.get_many(out, limit)
     }
@@ -335,6 +346,7 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the stream, or a `next()` on it, loses nothing.
+    #[track_caller]
     pub fn items(&self) -> Items<'_, T> {
         self.0.raw.items()
     }

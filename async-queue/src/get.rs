@@ -16,17 +16,19 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use waitline::{Handle, Locked, WaitQueue, Waiter};
+use waitline::{Handle, Locked, WaitQueue, Waiter, diagnostics::Caller};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline]
+    #[track_caller]
     pub(crate) fn get(&self) -> Get<'_, T, S> {
         Get { waiter: Waiter::new(Getter(self), Cargo::EMPTY) }
     }
 
     #[inline]
+    #[track_caller]
     pub(crate) fn try_get(&self) -> Result<T, TryGetError> {
-        match self.take() {
+        match self.take(Caller::here()) {
             (Some(item), _) => Ok(item),
             (None, true) => Err(TryGetError::Closed),
             (None, false) => Err(TryGetError::Empty),
@@ -35,7 +37,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     /// An item; if there is none, whether there never will be one.
     #[inline(always)]
-    fn take(&self) -> (Option<T>, bool) {
+    fn take(&self, place: Caller) -> (Option<T>, bool) {
         let mut drained = false;
         let attempt = |mut turn: Turn<'_, '_, T, S>| {
             let parcel = turn.take();
@@ -45,9 +47,13 @@ impl<T, S: Store<T>> RawQueue<T, S> {
             parcel.map(|parcel| parcel.item)
         };
         let item = self.attempt(attempt, Option::is_some);
+        if item.is_some() {
+            self.note_taken(place);
+        }
         (item, drained)
     }
 
+    #[track_caller]
     pub(crate) fn get_blocking(&self) -> Result<T, GetError> {
         match self.try_get() {
             Ok(item) => Ok(item),
@@ -56,17 +62,21 @@ impl<T, S: Store<T>> RawQueue<T, S> {
         }
     }
 
+    #[track_caller]
     pub(crate) fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T, S> {
         GetMany { first: self.get(), out, limit }
     }
 
+    #[track_caller]
     pub(crate) fn items(&self) -> Items<'_, T, S> {
-        Items { raw: self, get: None }
+        Items { raw: self, get: None, place: Caller::here() }
     }
 
     /// Takes up to `limit` items that are there now.
-    fn take_many(&self, out: &mut Vec<T>, limit: usize) {
+    fn take_many(&self, out: &mut Vec<T>, limit: usize, place: Caller) {
+        let before = out.len();
         self.turn(|mut turn| out.extend(iter::from_fn(|| turn.take().map(|parcel| parcel.item)).take(limit)));
+        (before..out.len()).for_each(|_| self.note_taken(place));
     }
 }
 
@@ -74,6 +84,8 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 struct Getter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
 
 impl<T, S: Store<T>> Handle for Getter<'_, T, S> {
+    const CALL: &'static str = "get";
+
     type Protocol = QueueProtocol<T, S>;
 
     #[inline(always)]
@@ -118,11 +130,15 @@ impl<T, S: Store<T>> Future for Get<'_, T, S> {
         let mut waiter = self.project().waiter;
         if waiter.has_begun() {
             ready!(waiter.as_mut().poll_grant(cx));
-            return Poll::Ready(waiter.data().item.take().ok_or(GetError));
+            let item = waiter.as_mut().data().item.take();
+            if item.is_some() {
+                waiter.handle().0.note_taken(waiter.place());
+            }
+            return Poll::Ready(item.ok_or(GetError));
         }
         let raw = waiter.handle().0;
         loop {
-            let (item, drained) = raw.take();
+            let (item, drained) = raw.take(waiter.place());
             if item.is_some() || drained {
                 return Poll::Ready(item.ok_or(GetError));
             }
@@ -167,11 +183,11 @@ impl<T, S: Store<T>> Future for GetMany<'_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
         let this = self.project();
         let Some(others) = this.limit.checked_sub(1) else { return Poll::Ready(0) };
-        let raw = this.first.waiter.handle().0;
+        let (raw, place) = (this.first.waiter.handle().0, this.first.waiter.place());
         let Ok(first) = ready!(this.first.poll(cx)) else { return Poll::Ready(0) };
         let before = this.out.len();
         this.out.push(first);
-        raw.take_many(this.out, others);
+        raw.take_many(this.out, others, place);
         Poll::Ready(this.out.len() - before)
     }
 }
@@ -191,6 +207,7 @@ pin_project! {
         raw: &'a RawQueue<T, S>,
         #[pin]
         get: Option<Get<'a, T, S>>,
+        place: Caller,
     }
 }
 
@@ -200,7 +217,8 @@ impl<T, S: Store<T>> Stream for Items<'_, T, S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut this = self.project();
         if this.get.is_none() {
-            this.get.set(Some(this.raw.get()));
+            let waiter = Waiter::new(Getter(*this.raw), Cargo::EMPTY).called_at(*this.place);
+            this.get.set(Some(Get { waiter }));
         }
         let Some(get) = this.get.as_mut().as_pin_mut() else { unreachable!("it has just been set") };
         let item = ready!(get.poll(cx));

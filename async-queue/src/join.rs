@@ -16,9 +16,11 @@ use waitline::{Handle, Locked, WaitQueue, Waiter};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn task_done(&self) -> Result<(), TaskDoneError> {
+        self.queue().origin().item_done();
         if self.turn(|mut turn| turn.finish()) { Ok(()) } else { Err(TaskDoneError) }
     }
 
+    #[track_caller]
     pub(crate) fn join(&self) -> Join<'_, T, S> {
         Join { waiter: Waiter::new(Joiner(self), Cargo::EMPTY) }
     }
@@ -28,6 +30,8 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 struct Joiner<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
 
 impl<T, S: Store<T>> Handle for Joiner<'_, T, S> {
+    const CALL: &'static str = "join";
+
     type Protocol = QueueProtocol<T, S>;
 
     fn queue(&self) -> &WaitQueue<Self::Protocol> {

@@ -19,6 +19,7 @@ use waitline::{Handle, Locked, WaitQueue, Waiter};
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline]
+    #[track_caller]
     pub(crate) fn put(&self, item: T) -> Put<'_, T, S> {
         Put { waiter: Waiter::new(Putter(self), Cargo::new(item)) }
     }
@@ -30,6 +31,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
         self.attempt(|mut turn| turn.put(&mut item), Result::is_ok).map_err(|refusal| refused(refusal, item))
     }
 
+    #[track_caller]
     pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         match self.try_put(item) {
             Ok(()) => Ok(()),
@@ -38,6 +40,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
         }
     }
 
+    #[track_caller]
     pub(crate) fn reserve(&self) -> Reserve<'_, T, S> {
         Reserve { waiter: Waiter::new(Putter(self), Cargo::EMPTY) }
     }
@@ -69,6 +72,8 @@ fn kept<T>(item: Option<T>) -> T {
 struct Putter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
 
 impl<T, S: Store<T>> Handle for Putter<'_, T, S> {
+    const CALL: &'static str = "put";
+
     type Protocol = QueueProtocol<T, S>;
 
     #[inline(always)]

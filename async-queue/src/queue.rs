@@ -30,6 +30,8 @@ macro_rules! queue {
                 /// If `capacity` is 0: use `unbounded` for a queue without a limit.
                 #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(8);")]
                 #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.capacity(), Some(8));\n```"]
+                #[inline]
+                #[track_caller]
                 pub const fn bounded(capacity: usize) -> Self {
                     let Some(capacity) = NonZeroUsize::new(capacity) else {
                         panic!(concat!(
@@ -37,7 +39,7 @@ macro_rules! queue {
                             "a queue without a limit is ", stringify!($name), "::unbounded()"
                         ))
                     };
-                    $name(RawQueue::new(Some(capacity), $store::new()))
+                    $name(RawQueue::new(stringify!($name), Some(capacity), $store::new()))
                 }
             }
 
@@ -48,8 +50,22 @@ macro_rules! queue {
                 /// are not in use, half is given back, down to 64 items.
                 #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::unbounded();")]
                 #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.capacity(), None);\n```"]
+                #[inline]
+                #[track_caller]
                 pub const fn unbounded() -> Self {
-                    $name(RawQueue::new(None, $store::new()))
+                    $name(RawQueue::new(stringify!($name), None, $store::new()))
+                }
+            }
+
+            const_unless_loom! {
+                /// Gives the queue a name for reports, with the feature `diagnostics`; without it this does nothing.
+                #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name),
+                    "::bounded(8).with_label(\"jobs\");")]
+                #[doc = "queue.try_put(1).unwrap();\n```"]
+                #[inline]
+                pub const fn with_label(mut self, label: &'static str) -> Self {
+                    self.0.origin_mut().set_label(label);
+                    self
                 }
             }
 
@@ -73,6 +89,7 @@ macro_rules! queue {
                 stringify!($name), "::bounded(1);")]
             #[doc = "queue.put(\"item\").await.unwrap();\nassert_eq!(queue.get().await, Ok(\"item\"));\n# });\n```"]
             #[inline]
+            #[track_caller]
             pub fn put(&self, item: T) -> Put<'_, T, $store<T>> {
                 self.0.put(item)
             }
@@ -102,6 +119,7 @@ macro_rules! queue {
             #[doc = "std::thread::scope(|scope| {"]
             #[doc = "    scope.spawn(|| (0..9).for_each(|item| queue.put_blocking(item).unwrap()));"]
             #[doc = "    (0..9).for_each(|item| assert_eq!(queue.get_blocking(), Ok(item)));\n});\n```"]
+            #[track_caller]
             pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
                 self.0.put_blocking(item)
             }
@@ -124,6 +142,7 @@ macro_rules! queue {
                 stringify!($name), "::bounded(1);")]
             #[doc = "let slot = queue.reserve().await.unwrap();\nassert!(queue.is_full());\nslot.put(1).unwrap();"]
             #[doc = "assert_eq!(queue.len(), 1);\n# });\n```"]
+            #[track_caller]
             pub fn reserve(&self) -> Reserve<'_, T, $store<T>> {
                 self.0.reserve()
             }
@@ -162,6 +181,7 @@ macro_rules! queue {
             #[doc = "queue.put(1).await.unwrap();\nqueue.close();\nassert_eq!(queue.get().await, Ok(1));"]
             #[doc = "assert_eq!(queue.get().await, Err(GetError));\n# });\n```"]
             #[inline]
+            #[track_caller]
             pub fn get(&self) -> Get<'_, T, $store<T>> {
                 self.0.get()
             }
@@ -177,6 +197,7 @@ macro_rules! queue {
                 stringify!($name), "::<u8>::bounded(1);")]
             #[doc = "assert_eq!(queue.try_get(), Err(TryGetError::Empty));\n```"]
             #[inline]
+            #[track_caller]
             pub fn try_get(&self) -> Result<T, TryGetError> {
                 self.0.try_get()
             }
@@ -191,6 +212,7 @@ macro_rules! queue {
             /// As [`get`](Self::get).
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(1);")]
             #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.get_blocking(), Ok(1));\n```"]
+            #[track_caller]
             pub fn get_blocking(&self) -> Result<T, GetError> {
                 self.0.get_blocking()
             }
@@ -208,6 +230,7 @@ macro_rules! queue {
             #[doc = "for _ in 0..5 {\n    queue.put('x').await.unwrap();\n}\nlet mut batch = Vec::new();"]
             #[doc = "assert_eq!(queue.get_many(&mut batch, 3).await, 3);"]
             #[doc = "assert_eq!(queue.get_many(&mut batch, 3).await, 2);\nassert_eq!(batch, ['x'; 5]);\n# });\n```"]
+            #[track_caller]
             pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T, $store<T>> {
                 self.0.get_many(out, limit)
             }
@@ -221,6 +244,7 @@ macro_rules! queue {
                 waitline_queue::", stringify!($name), "::bounded(8);")]
             #[doc = "queue.put(2).await.unwrap();\nqueue.put(2).await.unwrap();\nqueue.close();"]
             #[doc = "let sum = queue.items().fold(0, |sum, item| sum + item).await;\nassert_eq!(sum, 4);\n# });\n```"]
+            #[track_caller]
             pub fn items(&self) -> Items<'_, T, $store<T>> {
                 self.0.items()
             }
@@ -282,6 +306,7 @@ macro_rules! queue {
             #[doc = "queue.put(1).await.unwrap();\nlet worker = async {\n    queue.get().await.unwrap();"]
             #[doc = "    queue.task_done().unwrap();\n};"]
             #[doc = "futures_lite::future::zip(queue.join(), worker).await;\n# });\n```"]
+            #[track_caller]
             pub fn join(&self) -> Join<'_, T, $store<T>> {
                 self.0.join()
             }

@@ -46,7 +46,10 @@ use crate::{
     turn::{Refusal, Turn},
 };
 use std::{fmt, marker::PhantomData, mem, num::NonZeroUsize, pin::Pin, task::Context};
-use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom};
+use waitline::{
+    Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom,
+    diagnostics::{Caller, Origin},
+};
 
 /// The list of those who wait for a slot: puts and reserves.
 pub(crate) const PUTTERS: usize = 0;
@@ -110,10 +113,27 @@ pub(crate) struct RawQueue<T, S: Store<T>>(WaitQueue<QueueProtocol<T, S>>);
 
 impl<T, S: Store<T>> RawQueue<T, S> {
     const_unless_loom! {
-        pub(crate) const fn new(capacity: Option<NonZeroUsize>, store: S) -> Self {
+        /// `kind` is what reports call it.
+        #[inline]
+        #[track_caller]
+        pub(crate) const fn new(kind: &'static str, capacity: Option<NonZeroUsize>, store: S) -> Self {
             let state = State { store, phase: Phase::Open, granted: 0, slots: 0, out: 0, order: 0 };
-            RawQueue(WaitQueue::new(capacity, state))
+            let mut queue = WaitQueue::new(capacity, state);
+            queue.origin_mut().set_kind(kind);
+            RawQueue(queue)
         }
+    }
+
+    /// What the queue is called in reports, to be named.
+    #[inline]
+    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
+        self.0.origin_mut()
+    }
+
+    /// Notes that whoever calls has taken an item.
+    #[inline(always)]
+    pub(crate) fn note_taken(&self, place: Caller) {
+        self.0.origin().take_item(place);
     }
 
     #[inline(always)]

@@ -1,6 +1,6 @@
 //! Sizes, no allocation per wait, and memory that comes back: measured by a counting allocator, hence a test binary of
 //! its own.
-#![cfg(not(all(loom, feature = "loom")))]
+#![cfg(not(any(all(loom, feature = "loom"), feature = "diagnostics")))]
 
 use std::{mem::size_of, pin::pin, task::Waker};
 use waitline::testing::{CountingAllocator, allocated_bytes, allocations, poll_with};

@@ -28,6 +28,7 @@ pin_project! {
 
 impl<'a, S: AnySemaphore> Acquire<'a, S> {
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn new(semaphore: &'a S, permits: usize) -> Self {
         Acquire { waiter: Waiter::new(Via(semaphore), permits) }
     }
@@ -39,7 +40,7 @@ impl<'a, S: AnySemaphore> Future for Acquire<'a, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        poll_acquire(waiter.as_mut(), cx).map(|permits| Permit::new(waiter.handle().0, permits))
+        poll_acquire(waiter.as_mut(), cx).map(|permits| Permit::new(waiter.handle().0, permits, waiter.place()))
     }
 }
 
@@ -62,6 +63,7 @@ pin_project! {
 
 impl<S: AnySemaphore> AcquireOwned<S> {
     #[inline(always)]
+    #[track_caller]
     pub(crate) fn new(semaphore: Arc<S>, permits: usize) -> Self {
         AcquireOwned { waiter: Waiter::new(Via(semaphore), permits) }
     }
@@ -73,7 +75,8 @@ impl<S: AnySemaphore> Future for AcquireOwned<S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        poll_acquire(waiter.as_mut(), cx).map(|permits| OwnedPermit::new(waiter.handle().0.clone(), permits))
+        poll_acquire(waiter.as_mut(), cx)
+            .map(|permits| OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place()))
     }
 }
 

@@ -14,6 +14,7 @@ use std::{
 };
 use waitline::{
     const_unless_loom,
+    diagnostics::Caller,
     sync::{
         atomic::{AtomicUsize, Ordering},
         block_on,
@@ -68,7 +69,23 @@ impl BoundedSemaphore {
         #[track_caller]
         pub const fn new(bound: usize) -> Self {
             assert!(bound <= MAX_PERMITS, "BoundedSemaphore::new: more permits than MAX_PERMITS (usize::MAX / 2)");
-            BoundedSemaphore { raw: RawSemaphore::new(bound), bound, forgotten: AtomicUsize::new(0) }
+            let mut raw = RawSemaphore::new(bound);
+            raw.origin_mut().set_kind("BoundedSemaphore");
+            BoundedSemaphore { raw, bound, forgotten: AtomicUsize::new(0) }
+        }
+    }
+
+    const_unless_loom! {
+        /// Gives the semaphore a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static SEMAPHORE: waitline_sem::BoundedSemaphore =
+        ///     waitline_sem::BoundedSemaphore::new(3).with_label("connections");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.raw.origin_mut().set_label(label);
+            self
         }
     }
 
@@ -129,6 +146,7 @@ impl BoundedSemaphore {
     /// assert!(semaphore.try_acquire().is_none());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire(&self) -> Option<Permit<'_, Self>> {
         self.try_acquire_many(1)
     }
@@ -142,8 +160,10 @@ impl BoundedSemaphore {
     /// assert_eq!(semaphore.try_acquire_many(3).unwrap().num_permits(), 3);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_, Self>> {
-        self.raw.try_acquire(n).then(|| Permit::new(self, n))
+        let place = Caller::here();
+        self.raw.try_acquire(n).then(|| Permit::new(self, n, place))
     }
 
     /// [`acquire`](Self::acquire), with this thread parked until its turn comes, as [`Semaphore::acquire_blocking`].
@@ -232,6 +252,7 @@ impl BoundedSemaphore {
     /// assert!(semaphore.clone().try_acquire_owned().is_none());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit<Self>> {
         self.try_acquire_many_owned(1)
     }
@@ -244,8 +265,10 @@ impl BoundedSemaphore {
     /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: usize) -> Option<OwnedPermit<Self>> {
-        self.raw.try_acquire(n).then(|| OwnedPermit::new(self, n))
+        let place = Caller::here();
+        self.raw.try_acquire(n).then(|| OwnedPermit::new(self, n, place))
     }
 
     /// Returns `n` forgotten permits, to waiters first. The meaning of `asyncio.BoundedSemaphore.release`.

@@ -181,8 +181,10 @@
 //!
 //! # Features
 //!
-//! `loom`, which takes effect only together with `--cfg loom`: the semaphores run under loom's scheduler, so that you can
-//! model-check your own code on top of them. See `waitline::testing`.
+//! - `diagnostics`: keeps on record who waits and who holds permits, for the reports of `waitline-executor` (or of your own, with
+//!   `waitline::diagnostics`), and calls each semaphore by its label. Without it that costs not a byte and not an instruction.
+//! - `loom`, which takes effect only together with `--cfg loom`: the semaphores run under loom's scheduler, so that you can
+//!   model-check your own code on top of them. See `waitline::testing`.
 //!
 //! # How it is verified
 //!

@@ -5,6 +5,7 @@ use crate::{
     semaphore::Semaphore,
 };
 use std::{fmt, mem, ops::Deref, ptr, sync::Arc};
+use waitline::diagnostics::{Caller, Hold};
 
 /// [`Semaphore`] or [`BoundedSemaphore`](crate::BoundedSemaphore): what permits and futures may belong to. Sealed.
 ///
@@ -41,13 +42,14 @@ pub struct OwnedPermit<S: AnySemaphore = Semaphore>(Held<Arc<S>>);
 struct Held<R: Deref<Target: AnySemaphore>> {
     from: R,
     permits: usize,
+    hold: Hold,
 }
 
 impl<'a, S: AnySemaphore> Permit<'a, S> {
     /// The caller has acquired `permits` from `semaphore`, and gives them to the permit.
     #[inline(always)]
-    pub(crate) fn new(semaphore: &'a S, permits: usize) -> Self {
-        Permit(Held { from: semaphore, permits })
+    pub(crate) fn new(semaphore: &'a S, permits: usize, place: Caller) -> Self {
+        Permit(Held { from: semaphore, permits, hold: semaphore.raw().note_holder(place) })
     }
 
     /// How many permits these are.
@@ -113,8 +115,9 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
 impl<S: AnySemaphore> OwnedPermit<S> {
     /// The caller has acquired `permits` from `semaphore`, and gives them to the permit.
     #[inline(always)]
-    pub(crate) fn new(semaphore: Arc<S>, permits: usize) -> Self {
-        OwnedPermit(Held { from: semaphore, permits })
+    pub(crate) fn new(semaphore: Arc<S>, permits: usize, place: Caller) -> Self {
+        let hold = semaphore.raw().note_holder(place);
+        OwnedPermit(Held { from: semaphore, permits, hold })
     }
 
     /// How many permits these are.
@@ -182,7 +185,7 @@ impl<R: Deref<Target: AnySemaphore>> Held<R> {
         let rest = self.permits.checked_sub(n)?;
         let from = self.from.clone();
         self.permits = rest;
-        Some(Held { from, permits: n })
+        Some(Held { from, permits: n, hold: self.hold.clone() })
     }
 
     #[track_caller]

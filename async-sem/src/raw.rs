@@ -30,6 +30,7 @@ use std::{
 };
 use waitline::{
     Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers, const_unless_loom,
+    diagnostics::{Caller, Hold, Origin},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -90,6 +91,8 @@ fn plus(word: usize, n: usize, past_max: PastMax) -> Result<usize, Refused> {
 pub(crate) enum SemProtocol {}
 
 impl Protocol for SemProtocol {
+    const NAME: &'static str = "Semaphore";
+
     type Word = AtomicUsize;
     type State = ();
     type Data = usize;
@@ -103,9 +106,23 @@ pub struct RawSemaphore(WaitQueue<SemProtocol>);
 impl RawSemaphore {
     const_unless_loom! {
         /// `permits` is at most [`MAX_PERMITS`].
+        #[inline]
+        #[track_caller]
         pub(crate) const fn new(permits: usize) -> Self {
             RawSemaphore(WaitQueue::new(AtomicUsize::new(permits << 1), ()))
         }
+    }
+
+    /// What the semaphore is called in reports, to be named.
+    #[inline]
+    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
+        self.0.origin_mut()
+    }
+
+    /// Notes that whoever calls has got permits.
+    #[inline(always)]
+    pub(crate) fn note_holder(&self, place: Caller) -> Hold {
+        self.0.origin().hold(place)
     }
 
     pub(crate) fn free(&self) -> usize {
@@ -311,6 +328,8 @@ pub trait Raw {
 pub(crate) struct Via<R>(pub(crate) R);
 
 impl<R: Deref<Target: Raw>> Handle for Via<R> {
+    const CALL: &'static str = "acquire";
+
     type Protocol = SemProtocol;
 
     #[inline(always)]

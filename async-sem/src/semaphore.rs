@@ -10,7 +10,7 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
     sync::Arc,
 };
-use waitline::{const_unless_loom, sync::block_on};
+use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 
 /// A number of permits, for which waiters wait strictly in the order in which they began, however many each wants.
 ///
@@ -83,6 +83,19 @@ impl Semaphore {
         }
     }
 
+    const_unless_loom! {
+        /// Gives the semaphore a name for reports, with the feature `diagnostics`; without it this does nothing.
+        ///
+        /// ```
+        /// static SEMAPHORE: waitline_sem::Semaphore = waitline_sem::Semaphore::new(3).with_label("connections");
+        /// ```
+        #[inline]
+        pub const fn with_label(mut self, label: &'static str) -> Self {
+            self.0.origin_mut().set_label(label);
+            self
+        }
+    }
+
     /// Waits for a permit. The meaning of `asyncio.Semaphore.acquire`.
     ///
     /// The place in the queue is taken at the first poll, and a free permit is taken there and then. See the type for
@@ -96,6 +109,7 @@ impl Semaphore {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn acquire(&self) -> Acquire<'_> {
         Acquire::new(self, 1)
     }
@@ -128,6 +142,7 @@ impl Semaphore {
     /// assert!(semaphore.try_acquire().is_none());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
@@ -141,8 +156,10 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
-        self.0.try_acquire(n).then(|| Permit::new(self, n))
+        let place = Caller::here();
+        self.0.try_acquire(n).then(|| Permit::new(self, n, place))
     }
 
     /// [`acquire`](Self::acquire), with this thread parked until its turn comes. Threads and futures share one queue.
@@ -158,6 +175,7 @@ impl Semaphore {
     /// });
     /// assert_eq!(semaphore.available_permits(), 2);
     /// ```
+    #[track_caller]
     pub fn acquire_blocking(&self) -> Permit<'_> {
         self.acquire_many_blocking(1)
     }
@@ -191,6 +209,7 @@ impl Semaphore {
     /// # });
     /// ```
     #[inline]
+    #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
         AcquireOwned::new(self, 1)
     }
@@ -222,6 +241,7 @@ impl Semaphore {
     /// assert!(semaphore.clone().try_acquire_owned().is_none());
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit> {
         self.try_acquire_many_owned(1)
     }
@@ -234,8 +254,10 @@ impl Semaphore {
     /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
     /// ```
     #[inline]
+    #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        self.0.try_acquire(n).then(|| OwnedPermit::new(self, n))
+        let place = Caller::here();
+        self.0.try_acquire(n).then(|| OwnedPermit::new(self, n, place))
     }
 
     /// Adds `n` permits, to waiters first. The meaning of `asyncio.Semaphore.release`.

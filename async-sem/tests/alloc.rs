@@ -1,6 +1,6 @@
 //! No call allocates, waiting or not. Hazards 15 and 32: a million cancelled waits leave nothing behind.
 
-#![cfg(not(all(loom, feature = "loom")))]
+#![cfg(not(any(all(loom, feature = "loom"), feature = "diagnostics")))]
 
 use std::{
     pin::pin,

@@ -110,6 +110,8 @@
 //!
 //! # Features
 //!
+//! - `diagnostics`: keeps on record who waits for what and who holds it; see the module [`diagnostics`]. Without it not a byte
+//!   and not an instruction is spent on that.
 //! - `testing`: the module `testing`, a test kit.
 //! - `loom`: together with `--cfg loom`, all synchronization of this crate and of those on top of it is loom's. Either
 //!   alone has no effect.
@@ -120,6 +122,7 @@
 //! AddressSanitizer and valgrind. Raw pointers live in one folder, `src/queue`, whose head lists the invariants that each
 //! `SAFETY` comment cites.
 
+pub mod diagnostics;
 mod queue;
 pub mod sync;
 #[cfg(feature = "testing")]

@@ -4,7 +4,7 @@ use crate::sync::{
     UnsafeCell,
     atomic::{AtomicUsize, Ordering},
 };
-use crate::{Wakers, const_unless_loom};
+use crate::{Wakers, const_unless_loom, diagnostics::Wait};
 use std::{marker::PhantomPinned, ptr, task::Waker};
 
 /// The stage of a waiter that is neither linked nor granted.
@@ -25,12 +25,13 @@ pub(super) struct Body<D> {
     next: *const Node<D>,
     pub(super) waker: Option<Waker>,
     pub(super) data: D,
+    pub(super) wait: Wait,
 }
 
 impl<D> Node<D> {
     const_unless_loom! {
         pub(super) const fn new(data: D) -> Self {
-            let body = Body { prev: ptr::null(), next: ptr::null(), waker: None, data };
+            let body = Body { prev: ptr::null(), next: ptr::null(), waker: None, data, wait: Wait::new() };
             Node { stage: AtomicUsize::new(IDLE), body: UnsafeCell::new(body), _pin: PhantomPinned }
         }
     }
@@ -194,7 +195,10 @@ impl<D> List<D> {
             let mut granted = 0;
             while granted < limit && !wakers.is_full() {
                 let next = Node::links(node).1;
-                let waker = (*node).body.with_mut(|body| (*body).waker.take());
+                let waker = (*node).body.with_mut(|body| {
+                    (*body).wait.granted();
+                    (*body).waker.take()
+                });
                 // Ordering: Release, as in `Front::grant`.
                 (*node).stage.store(GRANTED, Ordering::Release);
                 granted += 1;

@@ -49,7 +49,7 @@ pub use side_list::{ForeignQueue, SideList};
 pub use waiter::{Entry, Handle, Waiter};
 
 use crate::sync::{Mutex, MutexGuard, UnsafeCell, atomic::Ordering};
-use crate::{Wakers, const_unless_loom};
+use crate::{Wakers, const_unless_loom, diagnostics::Origin};
 use list::{GRANTED, Node};
 use std::{
     fmt,
@@ -60,6 +60,9 @@ use std::{
 
 /// What a primitive keeps in its [`WaitQueue`]. The types, bundled; implemented by an empty marker type.
 pub trait Protocol {
+    /// What the primitive is called in reports; see [`diagnostics`](crate::diagnostics).
+    const NAME: &'static str = "primitive";
+
     /// The atomic word that fast paths use without the mutex, or `()`.
     type Word;
     /// What only the holder of the mutex sees.
@@ -80,6 +83,7 @@ pub struct WaitQueue<P: Protocol> {
     len: UnsafeCell<u32>,
     lists: UnsafeCell<P::Lists>,
     state: UnsafeCell<P::State>,
+    origin: Origin,
 }
 
 // SAFETY: the queue owns its state and its word. Its list holds addresses of waiters whose data and wakers it hands
@@ -91,6 +95,8 @@ unsafe impl<P: Protocol<Word: Sync, State: Send, Data: Send>> Sync for WaitQueue
 impl<P: Protocol> WaitQueue<P> {
     const_unless_loom! {
         /// An empty queue.
+        #[inline]
+        #[track_caller]
         pub const fn new(word: P::Word, state: P::State) -> Self {
             WaitQueue {
                 word,
@@ -98,8 +104,21 @@ impl<P: Protocol> WaitQueue<P> {
                 len: UnsafeCell::new(0),
                 lists: UnsafeCell::new(<P::Lists as Lists<P::Data>>::EMPTY),
                 state: UnsafeCell::new(state),
+                origin: Origin::new(P::NAME),
             }
         }
+    }
+
+    /// What the queue is called in reports, to be named.
+    #[inline]
+    pub const fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+
+    /// What the queue is called in reports, to say who holds it.
+    #[inline(always)]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// Takes the mutex, for a short time: nothing waits under it, and no foreign code runs under it.
@@ -170,6 +189,12 @@ impl<'a, P: Protocol> Locked<'a, P> {
     #[inline(always)]
     pub fn word(&self) -> &'a P::Word {
         &self.queue.word
+    }
+
+    /// What the queue is called in reports.
+    #[inline(always)]
+    pub fn origin(&self) -> &'a Origin {
+        &self.queue.origin
     }
 
     /// The number of queued waiters, of all lists together (side lists count their own).
@@ -270,7 +295,10 @@ impl<P: Protocol> Front<'_, '_, P> {
         // SAFETY: the node is linked (it is a list's head, under the mutex), hence alive (I4).
         unsafe {
             self.locked.unlink(node);
-            let waker = (*node).body.with_mut(|body| (*body).waker.take());
+            let waker = (*node).body.with_mut(|body| {
+                (*body).wait.granted();
+                (*body).waker.take()
+            });
             // Ordering: Release pairs with the Acquire in `Waiter::poll_grant`, which is all that the owner does before
             // it uses the data and what the grant stands for. I3: nothing of the node is touched after this store.
             (*node).stage.store(GRANTED, Ordering::Release);

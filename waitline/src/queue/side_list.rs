@@ -4,8 +4,8 @@ use super::{
     List, Lists, Locked, Protocol,
     list::{IDLE, Node},
 };
-use crate::const_unless_loom;
 use crate::sync::{UnsafeCell, atomic::AtomicUsize, atomic::Ordering};
+use crate::{const_unless_loom, diagnostics::Origin};
 use std::{fmt, ptr, slice};
 
 /// A list beside the queue's own ones that is guarded by the mutex of whichever queue first put a waiter into it.
@@ -17,6 +17,7 @@ pub struct SideList<P: Protocol> {
     list: UnsafeCell<List<P::Data>>,
     /// How many are in it: for the curious, who need not hold any mutex.
     len: AtomicUsize,
+    origin: Origin,
 }
 
 // SAFETY: as for `WaitQueue`: it holds addresses of waiters, whose data it hands over between threads.
@@ -36,8 +37,15 @@ pub struct ForeignQueue {
 impl<P: Protocol> SideList<P> {
     const_unless_loom! {
         /// An empty list that belongs to no queue yet.
+        #[inline]
+        #[track_caller]
         pub const fn new() -> Self {
-            SideList { owner: AtomicUsize::new(IDLE), list: UnsafeCell::new(List::EMPTY), len: AtomicUsize::new(0) }
+            SideList {
+                owner: AtomicUsize::new(IDLE),
+                list: UnsafeCell::new(List::EMPTY),
+                len: AtomicUsize::new(0),
+                origin: Origin::new("primitive"),
+            }
         }
     }
 
@@ -48,6 +56,16 @@ impl<P: Protocol> SideList<P> {
     pub fn owner(&self) -> Option<usize> {
         // Ordering: Relaxed; whoever acts on it holds the mutex of that queue, under which it was written.
         Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != IDLE)
+    }
+
+    /// What the list is called in reports, to be named.
+    #[inline]
+    pub const fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
+
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The number of waiters in the list now.
@@ -88,6 +106,7 @@ impl<P: Protocol> SideList<P> {
     /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list number `to`. Nobody is woken.
     ///
     /// Returns how many were moved.
+    #[inline]
     pub fn transfer(&self, locked: &mut Locked<'_, P>, n: usize, to: usize) -> Result<usize, ForeignQueue> {
         if n == 0 || !self.is_owned_by(locked)? {
             return Ok(0);
@@ -98,7 +117,10 @@ impl<P: Protocol> SideList<P> {
         // Ordering: Relaxed, by I2; the owner of a waiter only compares.
         unsafe {
             let (mut chain, moved) = self.with_list(|list| {
-                let (chain, moved) = list.take_front(n, |node| node.stage.store(home, Ordering::Relaxed));
+                let (chain, moved) = list.take_front(n, |node| {
+                    node.stage.store(home, Ordering::Relaxed);
+                    node.body.with_mut(|body| (*body).wait.moved_to(locked.origin()));
+                });
                 ((chain, moved), -(moved as isize))
             });
             locked.with_lists(|lists, len| {
@@ -152,6 +174,7 @@ impl<P: Protocol> SideList<P> {
 }
 
 impl<P: Protocol> Default for SideList<P> {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }

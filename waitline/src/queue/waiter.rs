@@ -4,6 +4,7 @@ use super::{
     ForeignQueue, Lists, Locked, Protocol, SideList, WaitQueue,
     list::{GRANTED, IDLE, Node},
 };
+use crate::diagnostics::{Caller, Origin};
 use crate::sync::atomic::Ordering;
 use std::{
     fmt, mem,
@@ -17,6 +18,9 @@ use std::{
 ///
 /// A handle is what the future would hold anyway: a reference to its primitive, or an `Arc` of it.
 pub trait Handle {
+    /// The method that waits, as reports call it; see [`diagnostics`](crate::diagnostics).
+    const CALL: &'static str = "wait";
+
     /// The protocol of the queue.
     type Protocol: Protocol;
 
@@ -49,7 +53,10 @@ pub trait Handle {
 ///
 /// A wait that has not begun is just its handle and its data: the node is made by the first entry, so that a fast path
 /// writes nothing that it does not need.
-pub struct Waiter<H: Handle>(Phase<H>);
+pub struct Waiter<H: Handle> {
+    phase: Phase<H>,
+    place: Caller,
+}
 
 enum Phase<H: Handle> {
     New { handle: H, data: <H::Protocol as Protocol>::Data },
@@ -57,22 +64,36 @@ enum Phase<H: Handle> {
 }
 
 impl<H: Handle> Waiter<H> {
-    /// A wait that has not begun.
+    /// A wait that has not begun. Reports call the caller the place of the wait.
     #[inline(always)]
+    #[track_caller]
     pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
-        Waiter(Phase::New { handle, data })
+        Waiter { phase: Phase::New { handle, data }, place: Caller::here() }
+    }
+
+    /// Another place for reports.
+    #[inline(always)]
+    pub fn called_at(mut self, place: Caller) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Where the wait was called for.
+    #[inline(always)]
+    pub fn place(&self) -> Caller {
+        self.place
     }
 
     /// Whether there was an [`entry`](Self::entry), and thus this future was polled before.
     #[inline(always)]
     pub fn has_begun(&self) -> bool {
-        matches!(self.0, Phase::Begun(_))
+        matches!(self.phase, Phase::Begun(_))
     }
 
     /// The way to the primitive.
     #[inline(always)]
     pub fn handle(&self) -> &H {
-        match &self.0 {
+        match &self.phase {
             Phase::New { handle, .. } => handle,
             Phase::Begun(seat) => &seat.handle,
         }
@@ -86,7 +107,7 @@ impl<H: Handle> Waiter<H> {
     #[inline(always)]
     pub fn data(self: Pin<&mut Self>) -> &mut <H::Protocol as Protocol>::Data {
         // SAFETY: handle and data of a new wait are not pinned, and a seat is not moved here.
-        match unsafe { &mut self.get_unchecked_mut().0 } {
+        match unsafe { &mut self.get_unchecked_mut().phase } {
             Phase::New { data, .. } => data,
             Phase::Begun(seat) => seat.data(),
         }
@@ -100,11 +121,11 @@ impl<H: Handle> Waiter<H> {
     #[inline]
     pub fn entry(self: Pin<&mut Self>, waker: &Waker) -> Entry<'_, H> {
         // I7: cloned before the mutex is taken. And before the wait begins: a clone that panics leaves it as it was.
-        let waker = waker.clone();
+        let (waker, place) = (waker.clone(), self.place);
         // SAFETY: a new wait is not pinned yet, so its parts may be moved into the seat; the seat is not moved from here
         // on. Nothing between the read and the write can unwind, so nothing is dropped twice.
         let phase = unsafe {
-            let phase = &mut self.get_unchecked_mut().0;
+            let phase = &mut self.get_unchecked_mut().phase;
             if let Phase::New { handle, data } = phase {
                 let seat = Seat { node: Node::new(ptr::read(data)), handle: ptr::read(handle) };
                 ptr::write(phase, Phase::Begun(seat));
@@ -113,7 +134,7 @@ impl<H: Handle> Waiter<H> {
         };
         let Phase::Begun(seat) = phase else { unreachable!("the wait has just begun") };
         // SAFETY: pinned with the waiter.
-        unsafe { Pin::new_unchecked(&*seat) }.entry(waker)
+        unsafe { Pin::new_unchecked(&*seat) }.entry(waker, place)
     }
 
     /// Polls a wait that has entered a list: ready once it is granted.
@@ -125,7 +146,7 @@ impl<H: Handle> Waiter<H> {
     /// If the wait is in no list, because it never entered one or was ready before.
     #[inline]
     pub fn poll_grant(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.into_ref().get_ref().0 {
+        match &self.into_ref().get_ref().phase {
             Phase::Begun(seat) => seat.poll_grant(cx),
             Phase::New { .. } => not_waiting(),
         }
@@ -139,7 +160,7 @@ fn not_waiting() -> ! {
 
 impl<H: Handle> fmt::Debug for Waiter<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match &self.0 {
+        let stage = match &self.phase {
             Phase::New { .. } => "new",
             Phase::Begun(seat) => match seat.node.stage.load(Ordering::Relaxed) {
                 IDLE => "idle",
@@ -176,10 +197,10 @@ impl<H: Handle> Seat<H> {
     }
 
     #[inline]
-    fn entry(self: Pin<&Self>, waker: Waker) -> Entry<'_, H> {
+    fn entry(self: Pin<&Self>, waker: Waker, place: Caller) -> Entry<'_, H> {
         assert!(self.is_idle(), "Waiter::entry: the waiter is in a list already");
         let seat = self.get_ref();
-        Entry { locked: seat.handle.queue().lock(), seat, waker: Some(waker) }
+        Entry { locked: seat.handle.queue().lock(), seat, waker: Some(waker), place }
     }
 
     #[inline]
@@ -188,6 +209,8 @@ impl<H: Handle> Seat<H> {
         if self.node.stage.load(Ordering::Acquire) == GRANTED || self.granted_or_rearmed(cx.waker()) {
             // Ordering: Relaxed; the node is ours again (I2), and nobody else looks at an unlinked node.
             self.node.stage.store(IDLE, Ordering::Relaxed);
+            // SAFETY: idle, so the node belongs to its owner (the table), which is us.
+            self.node.body.with_mut(|body| unsafe { (*body).wait.end() });
             return Poll::Ready(());
         }
         Poll::Pending
@@ -245,11 +268,14 @@ impl<H: Handle> Seat<H> {
 
     /// Makes the waiter ready for a list of `home`, whose mutex is held. Only an [`Entry`] may do that.
     #[inline(always)]
-    fn arm(&self, waker: Option<Waker>, home: usize) {
+    fn arm(&self, waker: Option<Waker>, home: usize, origin: &Origin, place: Caller) {
         let waker = waker.expect("Entry: the waiter is in a list already");
         // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made the entry. The
         // old waker is None: a grant takes it, and a cancelled waiter is gone; so nothing foreign is dropped here (I7).
-        self.node.body.with_mut(|body| unsafe { (*body).waker = Some(waker) });
+        self.node.body.with_mut(|body| unsafe {
+            (*body).waker = Some(waker);
+            (*body).wait.for_primitive(origin, H::CALL, place);
+        });
         // Ordering: Relaxed, by I2: we hold the mutex of `home`.
         self.node.stage.store(home, Ordering::Relaxed);
     }
@@ -312,6 +338,7 @@ pub struct Entry<'w, H: Handle> {
     seat: &'w Seat<H>,
     /// Present until the waiter is linked; while it is, the waiter's body is ours as it is the owner's.
     waker: Option<Waker>,
+    place: Caller,
 }
 
 impl<H: Handle> Entry<'_, H> {
@@ -334,12 +361,12 @@ impl<H: Handle> Entry<'_, H> {
     /// If there is no such list, or the waiter has entered one already: bugs of the primitive.
     #[inline]
     pub fn wait_in(&mut self, list: usize) {
-        let home = self.locked.queue.home();
-        let Entry { locked, seat, waker } = self;
+        let (home, origin) = (self.locked.queue.home(), self.locked.origin());
+        let Entry { locked, seat, waker, place } = self;
         locked.with_lists(|lists, len| {
             // First of all: a wrong number must leave the waiter idle.
             let list = &mut lists.all()[list];
-            seat.arm(waker.take(), home);
+            seat.arm(waker.take(), home, origin, *place);
             // SAFETY: I1 (we hold the mutex). The node was idle, is pinned, and its drop unlinks it (I4).
             unsafe { list.push_back(&seat.node) };
             *len += 1;
@@ -352,12 +379,12 @@ impl<H: Handle> Entry<'_, H> {
     ///
     /// If the handle has no side list, or the waiter has entered a list already: bugs of the primitive.
     pub fn wait_in_side_list(&mut self) -> Result<(), ForeignQueue> {
-        let Entry { locked, seat, waker } = self;
+        let Entry { locked, seat, waker, place } = self;
         let side = seat.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
         assert!(waker.is_some(), "Entry: the waiter is in a list already");
         // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `arm` follows at once.
         unsafe { side.push_back(locked, &seat.node)? };
-        seat.arm(waker.take(), side.home());
+        seat.arm(waker.take(), side.home(), side.origin(), *place);
         Ok(())
     }
 }

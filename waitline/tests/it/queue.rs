@@ -141,6 +141,7 @@ fn polling_after_the_end_panics_and_says_why() {
     assert!(panic_message(|| poll_once(wait.as_mut())).unwrap().contains("polled after it was ready"));
 }
 
+#[cfg(not(feature = "diagnostics"))]
 #[test]
 fn a_queue_costs_a_pointer_and_eight_bytes() {
     struct Bare;
