@@ -57,6 +57,9 @@ thread_local! {
             simulation: RefCell::new(None),
         }
     };
+
+    /// Whether there is a simulation in [`HERE`]. By itself, because it is asked for often, and this is one load.
+    static SIMULATED: Cell<bool> = const { Cell::new(false) };
 }
 
 impl Here {
@@ -72,11 +75,8 @@ impl Here {
         self.simulation.borrow().clone()
     }
 
-    pub(crate) fn is_simulated(&self) -> bool {
-        self.simulation.borrow().is_some()
-    }
-
     /// The number of the next task that this thread spawns.
+    #[cold]
     pub(crate) fn next_task_id(&self) -> TaskId {
         match &*self.simulation.borrow() {
             Some(simulation) => simulation.next_task_id(),
@@ -157,14 +157,16 @@ pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R)
     HERE.try_with(|here| if here.runtime.get() == address { Some(f(here)) } else { None }).ok().flatten()
 }
 
-/// Whether this thread runs a simulation.
+/// Whether this thread runs a simulation. May be asked at any time.
+#[inline]
 pub(crate) fn is_simulated() -> bool {
-    HERE.try_with(Here::is_simulated).unwrap_or(false)
+    SIMULATED.get()
 }
 
 /// The time in the simulation that this thread runs, if it does.
+#[inline]
 pub(crate) fn simulated_time() -> Option<Instant> {
-    HERE.try_with(|here| here.simulation.borrow().as_ref().map(|simulation| simulation.now())).ok().flatten()
+    if is_simulated() { here(|here| here.simulation()).map(|simulation| simulation.now()) } else { None }
 }
 
 /// Calls `f` with the runtime of this thread.
@@ -217,7 +219,10 @@ pub(crate) struct Entered(());
 impl Entered {
     /// Makes the loop of this thread a simulated one.
     pub(crate) fn simulate(&self, simulation: Rc<Simulation>) {
-        here(|here| here.simulation.replace(Some(simulation)));
+        here(|here| {
+            SIMULATED.set(true);
+            here.simulation.replace(Some(simulation))
+        });
     }
 }
 
@@ -226,6 +231,7 @@ impl Drop for Entered {
         let context = HERE.with(|here| {
             here.runtime.set(ptr::null());
             here.worker.set(None);
+            SIMULATED.set(false);
             here.simulation.take();
             here.context.take()
         });

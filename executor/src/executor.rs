@@ -82,6 +82,12 @@ impl Executor {
         if is_large::<F>() { self.spawn_small(Box::pin(future)) } else { self.spawn_small(future) }
     }
 
+    /// The unfinished tasks of this executor, and what each waits for, at this moment; see [`dump`](crate::dump()).
+    #[cfg(feature = "diagnostics")]
+    pub fn dump(&self) -> crate::Dump {
+        crate::Dump::of(Some(self.workers.address()))
+    }
+
     #[track_caller]
     fn spawn_small<F>(&self, future: F) -> JoinHandle<F::Output>
     where

@@ -113,6 +113,8 @@ mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
 pub use cancel_token::{CancelToken, Cancelled};
+#[cfg(feature = "diagnostics")]
+pub use dump::dump;
 pub use dump::{Dump, DumpedTask};
 pub use executor::{Executor, ExecutorBuilder};
 pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};

@@ -20,6 +20,7 @@ use std::{
     },
     task::{Poll, Wake, Waker},
 };
+use waitline::diagnostics::{self, Announced};
 
 /// So many turns may pass before the loop looks at its timers and at what came from other threads.
 pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
@@ -56,10 +57,12 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 pub fn run<F: Future>(future: F) -> F::Output {
     let this = Arc::new(EventLoop::new());
     let entered = context::enter("run", Context::Loop(this.clone()), None);
+    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, Location::caller()));
     let driver = Driver::new(&this);
     // `future` is dropped inside, where its destructor may still spawn and wake.
     let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future, || Some(driver.next_job()))));
     driver.cancel_tasks(|| Some(driver.next_job()));
+    drop(listed);
     drop(entered);
     match outcome {
         Ok(output) => output.expect("a loop always has a next turn, or sleeps"),
@@ -104,6 +107,13 @@ impl EventLoop {
         (&raw const *self).cast()
     }
 
+    /// Has everything recorded as the main future's doing, until the guard is dropped.
+    #[inline(always)]
+    fn announce_main(&self) -> Announced {
+        let key = || (self.address().addr(), TaskId::MAIN.0);
+        diagnostics::enter(|| diagnostics::Task { key: key(), describe: registry::describe })
+    }
+
     /// Whether the calling thread runs this loop.
     #[inline]
     pub(crate) fn is_here(&self) -> bool {
@@ -146,10 +156,11 @@ impl EventLoop {
     {
         let mut tasks = here.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
-        let id = here.next_task_id();
-        if registry::ALWAYS || here.is_simulated() {
-            registry::add(self.address(), id, &name, place);
-        }
+        let id = if registry::ALWAYS || context::is_simulated() {
+            registry::add(self.address(), here.next_task_id(), &name, place)
+        } else {
+            TaskId::next()
+        };
         let info = Info::new(id, name, entry.key(), Home::Loop(self.clone()));
         // SAFETY: by L1 and L2 only this thread runs and drops the runnable.
         let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
@@ -160,13 +171,12 @@ impl EventLoop {
     }
 
     /// Takes the task `id`, which is at `key`, out of the registry. Called by the thread of the loop when the future is gone.
+    #[inline]
     pub(crate) fn forget_task(&self, key: usize, id: TaskId) {
-        let waker = here_if_running(self.address(), |here| {
-            if registry::ALWAYS || here.is_simulated() {
-                registry::remove(self.address(), id);
-            }
-            here.tasks.borrow_mut().try_remove(key)
-        });
+        if registry::ALWAYS || context::is_simulated() {
+            registry::remove(self.address(), id);
+        }
+        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().try_remove(key));
         drop(waker);
     }
 
@@ -180,6 +190,22 @@ impl EventLoop {
                 self.parker.unpark();
             }
         }
+    }
+}
+
+/// Keeps the main future of a loop in the list of tasks.
+pub(crate) struct MainEntry<'a>(&'a EventLoop);
+
+impl<'a> MainEntry<'a> {
+    pub(crate) fn new(this: &'a EventLoop, place: &'static Location<'static>) -> Self {
+        registry::add(this.address(), TaskId::MAIN, &None, place);
+        Self(this)
+    }
+}
+
+impl Drop for MainEntry<'_> {
+    fn drop(&mut self) {
+        registry::remove(self.0.address(), TaskId::MAIN);
     }
 }
 
@@ -229,6 +255,7 @@ impl<'a> Driver<'a> {
                 Job::Main => {
                     // Ordering: see `wake_by_ref`. Before the poll, so that a wake during it counts.
                     self.event_loop.main_queued.swap(false, Ordering::AcqRel);
+                    let _announced = self.event_loop.announce_main();
                     if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                         return Some(output);
                     }

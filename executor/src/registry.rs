@@ -3,6 +3,7 @@
 use crate::task::{Name, TaskId};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, panic::Location};
+use waitline::diagnostics::TaskKey;
 
 /// Whether tasks are listed outside of simulations as well.
 pub(crate) const ALWAYS: bool = cfg!(feature = "diagnostics");
@@ -19,14 +20,26 @@ pub(crate) struct Entry {
 }
 
 #[cold]
-pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, place: &'static Location<'static>) {
+pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, place: &'static Location<'static>) -> TaskId {
     let name = name.as_deref().map(|name| name.to_string());
     TASKS.lock().insert((runtime.addr(), id), Entry { name, place });
+    id
 }
 
 #[cold]
 pub(crate) fn remove(runtime: *const (), id: TaskId) {
     TASKS.lock().remove(&(runtime.addr(), id));
+}
+
+/// What the task is called in reports.
+pub(crate) fn describe((runtime, id): TaskKey) -> String {
+    let id = TaskId(id);
+    let name = TASKS.lock().get(&(runtime, id)).and_then(|entry| entry.name.clone());
+    match name {
+        _ if id == TaskId::MAIN => "the main future".to_owned(),
+        Some(name) => format!("task {id} \"{name}\""),
+        None => format!("task {id}"),
+    }
 }
 
 /// The unfinished tasks: those of the runtime at the address `of`, or all.
@@ -40,6 +53,6 @@ pub(crate) fn list(of: Option<usize>) -> BTreeMap<(usize, TaskId), Entry> {
         .collect()
 }
 
-pub(crate) fn contains(runtime: *const (), id: TaskId) -> bool {
-    TASKS.lock().contains_key(&(runtime.addr(), id))
+pub(crate) fn contains(runtime: usize, id: TaskId) -> bool {
+    TASKS.lock().contains_key(&(runtime, id))
 }

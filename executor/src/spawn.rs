@@ -2,7 +2,7 @@
 
 use crate::{
     context::{Context, with_context},
-    task::{Body, Info, JoinError, JoinHandle, Name, Outcome, TaskId, swallow},
+    task::{Body, Info, JoinError, JoinHandle, Name, Outcome, swallow},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -181,7 +181,7 @@ pin_project! {
         cleanup: Option<C>,
         // Some as soon as the body is done.
         outcome: Option<Outcome<F::Output>>,
-        id: TaskId,
+        info: &'a Info,
     }
 
     impl<F: Future, C> PinnedDrop for CleanedBody<'_, F, C> {
@@ -194,7 +194,7 @@ pin_project! {
 
 impl<'a, F: Future, C> CleanedBody<'a, F, C> {
     fn new(info: &'a Info, body: F, cleanup: C) -> Self {
-        Self { body: Body::new(info, body), cleanup: Some(cleanup), outcome: None, id: info.id() }
+        Self { body: Body::new(info, body), cleanup: Some(cleanup), outcome: None, info }
     }
 }
 
@@ -206,6 +206,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
         if this.outcome.is_none() {
             *this.outcome = Some(ready!(this.body.poll(cx)));
         }
+        let _announced = this.info.announce();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(cleanup) = this.cleanup.as_mut().as_pin_mut() {
                 ready!(cleanup.poll(cx));
@@ -216,7 +217,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
-            Err(panic) => *this.outcome = Some(Err(JoinError::panicked(*this.id, panic))),
+            Err(panic) => *this.outcome = Some(Err(JoinError::panicked(this.info, panic))),
         }
         Poll::Ready(this.outcome.take().expect("the body is done"))
     }

@@ -18,6 +18,7 @@ use std::{
     },
     task::{self, Poll, ready},
 };
+use waitline::diagnostics::{self, Announced, TaskKey, Wait};
 
 /// A task's name. Boxed, because most tasks have none.
 pub(crate) type Name = Option<Box<Cow<'static, str>>>;
@@ -101,6 +102,22 @@ impl Info {
         true
     }
 
+    /// The name of the task in the list of all tasks.
+    fn key_in_reports(&self) -> TaskKey {
+        let home = match &self.home {
+            Home::Loop(this) => this.address(),
+            Home::Workers(this) => this.address(),
+            Home::Blocking => ptr::null(),
+        };
+        (home.addr(), self.id.0)
+    }
+
+    /// Has everything recorded as this task's doing, until the guard is dropped.
+    #[inline(always)]
+    pub(crate) fn announce(&self) -> Announced {
+        diagnostics::enter(|| diagnostics::Task { key: self.key_in_reports(), describe: registry::describe })
+    }
+
     fn schedule(runnable: Runnable<Info>) {
         match &runnable.metadata().home {
             Home::Loop(this) if this.is_here() => EventLoop::push(Job::Task(runnable)),
@@ -149,7 +166,7 @@ where
     // The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every panic, also of
     // destructors, so the cell is never torn down half way.
     let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, Info::schedule) };
-    (runnable, JoinHandle { task: Some(task), cancel_on_drop: false })
+    (runnable, JoinHandle { task: Some(task), cancel_on_drop: false, wait: Wait::new() })
 }
 
 pin_project! {
@@ -189,6 +206,7 @@ impl<F: Future> Future for Body<'_, F> {
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let (info, mut future) = (*this.info, this.future);
+        let _announced = info.announce();
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if info.is_cancelled() {
                 future.set(None);
@@ -204,7 +222,7 @@ impl<F: Future> Future for Body<'_, F> {
         }));
         polled.unwrap_or_else(|panic| {
             swallow(|| future.set(None));
-            Poll::Ready(Err(JoinError::panicked(info.id, panic)))
+            Poll::Ready(Err(JoinError::panicked(info, panic)))
         })
     }
 }
@@ -273,6 +291,7 @@ pub struct JoinHandle<T> {
     /// None only during the drop.
     task: Option<Task<Outcome<T>, Info>>,
     cancel_on_drop: bool,
+    wait: Wait,
 }
 
 impl<T> JoinHandle<T> {
@@ -355,8 +374,18 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let task = self.task.as_mut().expect("only the drop takes it");
-        Poll::Ready(ready!(Pin::new(task).poll(cx)).map(Quiet::into_inner))
+        let this = &mut *self;
+        let task = this.task.as_mut().expect("only the drop takes it");
+        match Pin::new(&mut *task).poll(cx) {
+            Poll::Ready(outcome) => {
+                this.wait.end();
+                Poll::Ready(outcome.map(Quiet::into_inner))
+            }
+            Poll::Pending => {
+                this.wait.for_task(|| task.metadata().key_in_reports());
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -394,9 +423,15 @@ impl<T> fmt::Debug for JoinHandle<T> {
 /// ```
 pub struct JoinError {
     task: TaskId,
-    /// The payload of the panic. In a mutex because payloads need not be `Sync`, and errors should be.
-    /// Boxed once more, because the cell of every task has room for it.
-    panic: Option<Box<Mutex<Payload>>>,
+    /// Boxed, because the cell of every task has room for it.
+    panic: Option<Box<Panicked>>,
+}
+
+struct Panicked {
+    /// In a mutex because payloads need not be `Sync`, and errors should be.
+    payload: Mutex<Payload>,
+    /// The name of the task.
+    name: Option<String>,
 }
 
 type Payload = Quiet<Box<dyn Any + Send>>;
@@ -406,8 +441,9 @@ impl JoinError {
         Self { task, panic: None }
     }
 
-    pub(crate) fn panicked(task: TaskId, payload: Box<dyn Any + Send>) -> Self {
-        Self { task, panic: Some(Box::new(Mutex::new(Quiet::new(payload)))) }
+    pub(crate) fn panicked(task: &Info, payload: Box<dyn Any + Send>) -> Self {
+        let (payload, name) = (Mutex::new(Quiet::new(payload)), task.name.as_deref().map(|name| name.to_string()));
+        Self { task: task.id, panic: Some(Box::new(Panicked { payload, name })) }
     }
 
     /// The task that this is about.
@@ -433,7 +469,7 @@ impl JoinError {
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.panic {
-            Some(payload) => payload.into_inner().expect("nothing panics while it is locked").into_inner(),
+            Some(panic) => panic.payload.into_inner().expect("nothing panics while it is locked").into_inner(),
             None => panic!("`JoinError::into_panic` on task {}, which was cancelled and did not panic", self.task),
         }
     }
@@ -441,7 +477,7 @@ impl JoinError {
     /// Calls `f` with the message of the panic.
     fn with_message<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
         let Some(panic) = &self.panic else { return f(None) };
-        let payload = panic.lock().expect("nothing panics while it is locked");
+        let payload = panic.payload.lock().expect("nothing panics while it is locked");
         let payload = &**payload.0;
         f(payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)))
     }
@@ -452,10 +488,12 @@ impl fmt::Display for JoinError {
         if self.is_cancelled() {
             return write!(f, "task {} was cancelled", self.task);
         }
-        self.with_message(|message| match message {
-            Some(message) => write!(f, "task {} panicked: {message}", self.task),
-            None => write!(f, "task {} panicked", self.task),
-        })
+        write!(f, "task {}", self.task)?;
+        if let Some(name) = self.panic.as_ref().and_then(|panic| panic.name.as_ref()) {
+            write!(f, " \"{name}\"")?;
+        }
+        f.write_str(" panicked")?;
+        self.with_message(|message| message.map_or(Ok(()), |message| write!(f, ": {message}")))
     }
 }
 

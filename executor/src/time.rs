@@ -14,6 +14,7 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
+use waitline::diagnostics::Wait;
 
 /// The time that `sleep_until` and `timeout_at` measure by.
 ///
@@ -57,7 +58,7 @@ pub fn now() -> Instant {
 /// });
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { state: State::For(duration), pinned: PhantomPinned }
+    Sleep { state: State::For(duration), wait: Wait::new(), pinned: PhantomPinned }
 }
 
 /// Waits until `deadline`; [`sleep`] for a point in time.
@@ -81,7 +82,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// });
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { state: State::Until(deadline), pinned: PhantomPinned }
+    Sleep { state: State::Until(deadline), wait: Wait::new(), pinned: PhantomPinned }
 }
 
 pin_project! {
@@ -89,6 +90,7 @@ pin_project! {
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Sleep {
         state: State,
+        wait: Wait,
         #[pin]
         pinned: PhantomPinned,
     }
@@ -123,7 +125,8 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let state = self.project().state;
+        let this = self.project();
+        let (state, wait) = (this.state, this.wait);
         let deadline = match state {
             State::For(duration) if duration.is_zero() => Deadline::Passed,
             State::For(duration) => now().checked_add(*duration).map_or(Deadline::Never, Deadline::At),
@@ -133,6 +136,7 @@ impl Future for Sleep {
                 if context.timers().update(*timer, cx.waker()) {
                     return Poll::Pending;
                 }
+                wait.end();
                 *state = State::Over;
                 return Poll::Ready(());
             }
@@ -144,13 +148,17 @@ impl Future for Sleep {
         };
         let context = with_context("sleep", |_, context| context.clone());
         *state = match deadline {
-            Deadline::Never => State::Forever,
+            Deadline::Never => {
+                wait.for_time(None);
+                State::Forever
+            }
             Deadline::Passed => {
                 cx.waker().wake_by_ref();
                 State::Due
             }
             Deadline::At(deadline) => {
                 let timer = context.set_timer(deadline, cx.waker().clone());
+                wait.for_time(Some(deadline));
                 State::Waiting(context, timer)
             }
         };

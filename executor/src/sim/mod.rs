@@ -218,7 +218,11 @@ impl Builder {
     /// As [`run`](crate::run).
     #[track_caller]
     pub fn run<F: Future>(&self, seed: u64, future: F) -> Result<F::Output, Stalled> {
-        let place = Location::caller();
+        self.run_at(Location::caller(), seed, future)
+    }
+
+    #[track_caller]
+    fn run_at<F: Future>(&self, place: &'static Location<'static>, seed: u64, future: F) -> Result<F::Output, Stalled> {
         let this = Arc::new(EventLoop::new());
         let simulation = Rc::new(Simulation::new(seed, self.start.unwrap_or_else(Instant::now)));
         let entered = context::enter("sim::run", Context::Loop(this.clone()), None);
@@ -241,20 +245,25 @@ impl Builder {
     /// If a run panics or [stalls](Stalled), or the environment variable is not a number.
     #[track_caller]
     pub fn many<F: Future>(&self, seeds: impl IntoIterator<Item = u64>, mut make_future: impl FnMut() -> F) {
-        let mut check = |seed| {
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.run(seed, make_future())));
-            match outcome {
-                Ok(Ok(_)) => {}
-                Ok(Err(stalled)) => fail(seed, &stalled.to_string()),
-                Err(panic) => fail(seed, message(&*panic)),
-            }
+        let place = Location::caller();
+        let only = env::var(SEED_VARIABLE).ok().map(|seed| match seed.trim().parse() {
+            Ok(seed) => seed,
+            Err(error) => panic!("{SEED_VARIABLE}={seed} is not a seed: {error}"),
+        });
+        let seeds: &mut dyn Iterator<Item = u64> = match only {
+            Some(_) => &mut only.into_iter(),
+            None => &mut seeds.into_iter(),
         };
-        match env::var(SEED_VARIABLE) {
-            Ok(seed) => match seed.trim().parse() {
-                Ok(seed) => check(seed),
-                Err(error) => panic!("{SEED_VARIABLE}={seed} is not a seed: {error}"),
-            },
-            Err(_) => seeds.into_iter().for_each(check),
+        for seed in seeds {
+            let cause = match catch_unwind(AssertUnwindSafe(|| self.run_at(place, seed, make_future()))) {
+                Ok(Ok(_)) => continue,
+                Ok(Err(stalled)) => stalled.to_string(),
+                Err(panic) => message(&*panic).to_owned(),
+            };
+            // The test harness calls the thread of a test as the test.
+            let thread = thread::current();
+            let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
+            panic!("{cause}\nseed {seed} fails; to run it alone: {SEED_VARIABLE}={seed} cargo test {test}");
         }
     }
 }
@@ -263,14 +272,6 @@ impl Default for Builder {
     fn default() -> Self {
         Self::new()
     }
-}
-
-#[track_caller]
-fn fail(seed: u64, cause: &str) -> ! {
-    // The test harness calls the thread of a test as the test.
-    let thread = thread::current();
-    let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
-    panic!("{cause}\nseed {seed} fails; to run it alone: {SEED_VARIABLE}={seed} cargo test {test}")
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {

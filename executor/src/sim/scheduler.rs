@@ -8,7 +8,7 @@ use super::{
 use crate::{
     context::{Job, here},
     dump::Dump,
-    local::{Driver, EventLoop},
+    local::{Driver, EventLoop, MainEntry},
     registry,
     task::TaskId,
 };
@@ -139,6 +139,7 @@ pub(super) struct Scheduler<'a> {
     polled: Cell<Option<TaskId>>,
     /// Why there is no next turn.
     stalled: RefCell<Option<Stalled>>,
+    _listed: MainEntry<'a>,
 }
 
 impl<'a> Scheduler<'a> {
@@ -149,9 +150,16 @@ impl<'a> Scheduler<'a> {
         max_polls: u64,
         place: &'static Location<'static>,
     ) -> Self {
-        registry::add(event_loop.address(), TaskId::MAIN, &None, place);
-        let driver = Driver::new(event_loop);
-        Self { event_loop, simulation, order, max_polls, driver, polled: Cell::new(None), stalled: RefCell::default() }
+        Self {
+            _listed: MainEntry::new(event_loop, place),
+            driver: Driver::new(event_loop),
+            event_loop,
+            simulation,
+            order,
+            max_polls,
+            polled: Cell::new(None),
+            stalled: RefCell::default(),
+        }
     }
 
     /// The next turn; None, and a report in [`stalled`](Self::stalled), if there is none.
@@ -202,7 +210,7 @@ impl<'a> Scheduler<'a> {
         let Some(id) = self.polled.take() else { return };
         let mut doomed = self.simulation.doomed.borrow_mut();
         let Some(doom) = doomed.get_mut(&id) else { return };
-        if !registry::contains(self.event_loop.address(), id) {
+        if !registry::contains(self.event_loop.address().addr(), id) {
             doomed.remove(&id);
             return;
         }
@@ -217,7 +225,7 @@ impl<'a> Scheduler<'a> {
     #[cold]
     fn stall(&self, reason: Reason) -> Option<Job> {
         let simulation = &self.simulation;
-        let tasks = Dump::of_runtime(self.event_loop.address());
+        let tasks = Dump::of(Some(self.event_loop.address()));
         let stalled = Stalled::new(simulation.seed, reason, simulation.elapsed(), simulation.polls.get(), tasks);
         // The first one is the cause.
         self.stalled.borrow_mut().get_or_insert(stalled);
@@ -238,11 +246,5 @@ impl<'a> Scheduler<'a> {
             }
         }
         self.stalled.take()
-    }
-}
-
-impl Drop for Scheduler<'_> {
-    fn drop(&mut self) {
-        registry::remove(self.event_loop.address(), TaskId::MAIN);
     }
 }

@@ -86,7 +86,7 @@ fn a_stall_names_the_tasks_and_drops_them() {
     let tasks = stalled.tasks().tasks();
     let names: Vec<_> = tasks.iter().map(|task| (task.id().map(|id| id.to_string()), task.name())).collect();
     assert_eq!(names, [(None, None), (Some("2".to_owned()), None), (Some("3".to_owned()), Some("the second"))]);
-    let lines: Vec<_> = tasks.iter().map(|task| task.spawned_at().line() - line).collect();
+    let lines: Vec<_> = tasks.iter().map(|task| task.spawned_at().unwrap().line() - line).collect();
     assert_eq!(lines, [0, 3, 7]);
     let report = stalled.to_string();
     for part in [

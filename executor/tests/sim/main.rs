@@ -4,6 +4,9 @@
 mod determinism;
 mod endings;
 mod faults;
+mod planted;
+#[cfg(feature = "diagnostics")]
+mod reports;
 mod same_program;
 mod time;
 
