@@ -1,0 +1,28 @@
+//! An echo server and a chat server, written once ([`echo`], [`chat`]) against a small trait ([`net::Net`]), so that they run
+//! on Waitline's executor with async-net, and on tokio. The [`twin`]s are what one writes on tokio alone. [`load`] puts all
+//! of them under load, and checks that nothing is lost or reordered.
+//!
+//! ```text
+//! cargo run --release -p servers -- chat 127.0.0.1:7000          # then, elsewhere, twice: nc 127.0.0.1 7000
+//! cargo run --release -p servers -- chat --on tokio 127.0.0.1:7000
+//! cargo run --release -p servers -- load echo --on waitline --clients 1000 --seconds 10
+//! cargo run --release -p servers -- load chat --on twin --clients 1000 --seconds 10 --room 50
+//! ```
+//!
+//! What the primitives do here:
+//!
+//! - A `Semaphore` limits the clients: who is one too many waits in the backlog of the socket. At the end, all its
+//!   permits together mean that everybody has gone.
+//! - Each client of the chat has a bounded `Queue` of lines, which its sender empties in batches. A line is put into all
+//!   queues of its room without waiting; whose queue is full is too slow, and is dropped with a message.
+//! - An `Event` stops the server: nobody new is accepted, no more lines are read, what is queued is still written.
+#![forbid(unsafe_code)]
+
+pub mod chat;
+pub mod echo;
+pub mod load;
+pub mod net;
+pub mod twin;
+
+/// So many clients are served at a time.
+pub const MAX_CLIENTS: usize = 10_000;
