@@ -6,7 +6,7 @@ use plotters::{
     style::text_anchor::{HPos, Pos, VPos},
 };
 
-/// Bars are cut off at this many times the shortest one, or the others could not be told apart.
+/// Bars are cut off at this many times the shortest that is no limit, or the others could not be told apart.
 const LONGEST: f64 = 12.0;
 
 // Of a brightness that can be read on white as on black: the background is left open.
@@ -39,12 +39,13 @@ fn draw(table: &Table, document: &mut String) -> Result<(), Box<dyn std::error::
     let title = format!("{} ({unit}, less is better)", table.name);
     area.draw(&Text::new(title, (WIDTH / 2, TOP / 2), text(16.0, HPos::Center)))?;
 
-    let measured = table.rows.iter().filter_map(|(_, outcome)| match outcome {
-        Outcome::Measured(quartiles) => Some(*quartiles),
+    let measured = table.rows.iter().filter_map(|(peer, outcome)| match outcome {
+        Outcome::Measured(quartiles) => Some((*peer, *quartiles)),
         Outcome::Failed(_) => None,
     });
-    let shortest = measured.clone().map(|[_, median, _]| median).fold(f64::INFINITY, f64::min);
-    let longest = measured.map(|[_, _, high]| high).fold(0.0, f64::max).min(LONGEST * shortest);
+    let peers = measured.clone().filter(|(peer, _)| !is_limit(peer));
+    let shortest = peers.map(|(_, [_, median, _])| median).fold(f64::INFINITY, f64::min);
+    let longest = measured.map(|(_, [_, _, high])| high).fold(0.0, f64::max).min(LONGEST * shortest);
     let x = |value: f64| LEFT + (f64::from(RIGHT - LEFT) * (value / longest).min(1.0)) as i32;
 
     for (row, (peer, outcome)) in table.rows.iter().enumerate() {

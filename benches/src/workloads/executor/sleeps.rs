@@ -78,6 +78,16 @@ fn calls_on_blocking(duration: Duration) -> Duration {
     calls(duration, || blocking::unblock(move || nap(duration)), |one| one)
 }
 
+/// What a thread for each call costs: they are started one after the other, and forgotten at their end.
+fn calls_on_threads(duration: Duration) -> Duration {
+    let start = || {
+        let (done, result) = async_channel::bounded(1);
+        thread::spawn(move || done.try_send(nap(duration)));
+        async move { result.recv().await }
+    };
+    calls(duration, start, |result| result.expect("no call panics"))
+}
+
 pub(super) fn workloads(effort: Effort) -> Vec<Workload> {
     let (duration, text) = match effort {
         Effort::Full => (Duration::from_secs(1), "1 s"),
@@ -96,6 +106,7 @@ pub(super) fn workloads(effort: Effort) -> Vec<Workload> {
         Workload::once(format!("executor: 1000 blocking calls of {text} at once, lateness of the last"))
             .case("waitline ThreadPool", move |_| calls_on_ours(duration))
             .case("tokio spawn_blocking", move |_| calls_on_tokio(duration))
-            .case("blocking", move |_| calls_on_blocking(duration)),
+            .case("blocking", move |_| calls_on_blocking(duration))
+            .case("std: a thread for each", move |_| calls_on_threads(duration)),
     ]
 }
