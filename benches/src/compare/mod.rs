@@ -6,17 +6,20 @@
 //! | `turns.rs` | the rounds, in a process for each workload, which says at each step what it does |
 //! | `watch.rs` | the parent: collects the samples, and runs a workload again without a peer that stalls or dies |
 //! | `table.rs`, `chart.rs` | a workload's figures as Markdown and as SVG |
+//! | `page.rs` | the results of a group, on screen and in files |
 //! | `machine.rs` | on what, and with which versions |
 
 mod chart;
 mod machine;
+mod page;
 mod table;
 mod turns;
 mod watch;
 
 use crate::{Effort, Group, memory};
+use page::Page;
 use std::{
-    env, fs,
+    env,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -83,13 +86,11 @@ impl Options {
 pub fn compare(options: &Options) -> Result<(), String> {
     let folder = options.folder()?;
     for group in options.groups()? {
-        let mut page = Page::new(&folder, group.name, options);
-        page.make_room_for_charts()?;
+        let mut page = Page::with_charts(&folder, group.name, options)?;
         for (index, workload) in (group.workloads)(options.effort).iter().enumerate() {
             if workload.name.contains(&options.only) {
                 let table = watch::measure(group, index, workload, options)?;
-                page.add(&table.to_string());
-                page.chart(&table)?;
+                page.add_measured(&table)?;
             }
         }
         page.write()?;
@@ -100,51 +101,4 @@ pub fn compare(options: &Options) -> Result<(), String> {
         page.write()?;
     }
     Ok(())
-}
-
-/// The results of one group, printed as they come and written as a whole: `GROUP.md`, and the charts in `GROUP/`.
-struct Page<'a> {
-    folder: &'a Path,
-    name: &'a str,
-    text: String,
-}
-
-impl<'a> Page<'a> {
-    fn new(folder: &'a Path, name: &'a str, options: &Options) -> Self {
-        Page { folder, name, text: machine::header(name, options) }
-    }
-
-    /// Makes a place for charts, without those of an earlier run.
-    fn make_room_for_charts(&self) -> Result<(), String> {
-        let charts = self.folder.join(self.name);
-        _ = fs::remove_dir_all(&charts);
-        fs::create_dir_all(&charts).map_err(|error| cannot_write(&charts, &error))
-    }
-
-    fn add(&mut self, markdown: &str) {
-        println!("{markdown}");
-        self.text += markdown;
-        self.text += "\n";
-    }
-
-    fn chart(&mut self, table: &table::Table) -> Result<(), String> {
-        let chart = format!("{}/{}.svg", self.name, table.file_name());
-        let path = self.folder.join(&chart);
-        fs::write(&path, chart::svg(table)?).map_err(|error| cannot_write(&path, &error))?;
-        self.text += &format!("![{}]({chart})\n\n", table.name);
-        Ok(())
-    }
-
-    fn write(self) -> Result<(), String> {
-        let path = self.folder.join(self.name).with_extension("md");
-        fs::create_dir_all(self.folder)
-            .and_then(|()| fs::write(&path, self.text))
-            .map_err(|error| cannot_write(&path, &error))?;
-        eprintln!("written: {}", path.display());
-        Ok(())
-    }
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> String {
-    format!("cannot write {}: {error}", path.display())
 }

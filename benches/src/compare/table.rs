@@ -65,10 +65,26 @@ impl Table {
         }
     }
 
-    /// The median of the best that is neither ours nor a limit.
-    fn best_rival(&self) -> Option<f64> {
-        let mut rivals = self.rows.iter().filter(|(peer, _)| !is_ours(peer) && !is_limit(peer));
-        rivals.next().map(|(_, outcome)| median(outcome)).filter(|median| median.is_finite())
+    /// The best that is neither ours nor a limit, and its median.
+    fn best_rival(&self) -> Option<(&'static str, f64)> {
+        self.best(|peer| !is_ours(peer) && !is_limit(peer))
+    }
+
+    /// The best peer of a kind, unless all of them failed.
+    fn best(&self, kind: impl Fn(&str) -> bool) -> Option<(&'static str, f64)> {
+        let (peer, outcome) = self.rows.iter().find(|(peer, _)| kind(peer))?;
+        Some((*peer, median(outcome))).filter(|(_, median)| median.is_finite())
+    }
+
+    /// One line of Markdown: our best, the best peer, and the ratio.
+    pub(super) fn summary(&self) -> String {
+        let (unit, scale) = self.unit();
+        let (ours, rival) = (self.best(is_ours), self.best_rival());
+        let text = |median: f64| format!("{} {unit}", figure(median / scale));
+        let our_text = ours.map_or("–".to_owned(), |(_, median)| text(median));
+        let rival_text = rival.map_or("–".to_owned(), |(peer, median)| format!("{peer}: {}", text(median)));
+        let ratio = ours.zip(rival).map_or("–".to_owned(), |((_, ours), (_, rival))| format!("{:.2}", ours / rival));
+        format!("| {} | {our_text} | {rival_text} | {ratio} |", self.name)
     }
 }
 
@@ -100,7 +116,7 @@ impl fmt::Display for Table {
             let peer = if is_ours(peer) { format!("**{peer}**") } else { peer.to_string() };
             match outcome {
                 Outcome::Measured(quartiles) => {
-                    let ratio = best.map_or("–".to_owned(), |best| format!("{:.2}", quartiles[1] / best));
+                    let ratio = best.map_or("–".to_owned(), |(_, best)| format!("{:.2}", quartiles[1] / best));
                     let [low, median, high] = quartiles.map(|value| figure(value / scale));
                     writeln!(f, "| {peer} | {median} | {ratio} | {low} – {high} |")?;
                 }
@@ -132,7 +148,8 @@ mod tests {
             ("limit: a load", measured(1000.0)),
             ("quick", measured(2000.0)),
         ];
-        let table = Table::new("lock: 2 µs, 1x1".to_owned(), rows).to_string();
+        let table = Table::new("lock: 2 µs, 1x1".to_owned(), rows);
+        assert_eq!(table.summary(), "| lock: 2 µs, 1x1 | 1.50 µs | quick: 2.00 µs | 0.75 |");
         let expected = "\
 ### lock: 2 µs, 1x1
 
@@ -144,7 +161,7 @@ mod tests {
 | slow | 4.00 | 2.00 | 3.60 – 4.40 |
 | stalls | – | – | stalled / for ever |
 ";
-        assert_eq!(table, expected);
+        assert_eq!(table.to_string(), expected);
     }
 
     #[test]

@@ -44,6 +44,8 @@ struct Heap {
 }
 
 impl Heap {
+    const NONE: Heap = Heap { allocations: 0.0, bytes: 0.0 };
+
     /// The costs of `make`, which makes one of [`WAITERS`] things that stay. `own` is what each takes by the hand of the
     /// bench itself.
     fn of<T>(own: Heap, mut make: impl FnMut() -> T) -> Heap {

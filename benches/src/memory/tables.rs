@@ -155,7 +155,7 @@ macro_rules! queue {
             (0..16).for_each(|_| assert!($fill(&channel.0)));
             channel
         };
-        let heap = Heap::of(Heap { allocations: 0.0, bytes: 0.0 }, full);
+        let heap = Heap::of(Heap::NONE, full);
         let (tx, rx) = full();
         let sizes = [Cell::Size(size_of_val(&tx)), Cell::Size(size_of_val(&rx))];
         let put = || tx.$put(0_u64);
@@ -211,8 +211,7 @@ fn queue() -> Table {
 
 /// The handle and the heap of a task that waits for ever, on an executor of one thread.
 fn task<P: Peer>() -> [Cell; 2] {
-    let nothing = Heap { allocations: 0.0, bytes: 0.0 };
-    let heap = P::run(|peer| async move { Heap::of(nothing, || peer.spawn(pending::<u64>())) });
+    let heap = P::run(|peer| async move { Heap::of(Heap::NONE, || peer.spawn(pending::<u64>())) });
     [Cell::Size(size_of::<P::Handle<u64>>()), Cell::Heap(heap)]
 }
 
