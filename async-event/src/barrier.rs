@@ -341,6 +341,13 @@ impl Error for BrokenBarrier {}
 
 pin_project! {
     /// The future of [`Barrier::wait`]. Dropping it takes the arrival back, unless its round is complete.
+    ///
+    /// ```
+    /// use waitline_event::{Barrier, BarrierWait};
+    /// let barrier = Barrier::new(1);
+    /// let wait: BarrierWait<'_> = barrier.wait();
+    /// assert!(futures_lite::future::block_on(wait).unwrap().is_leader());
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct BarrierWait<'a> {
         #[pin]

@@ -286,6 +286,14 @@ impl fmt::Debug for Event {
 
 pin_project! {
     /// The future of [`Event::wait`]. Dropping it changes nothing for others.
+    ///
+    /// ```
+    /// use waitline_event::{Event, Wait};
+    /// let event = Event::new();
+    /// let wait: Wait<'_> = event.wait();
+    /// event.set();
+    /// futures_lite::future::block_on(wait);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Wait<'a> {
         #[pin]

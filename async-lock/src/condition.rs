@@ -297,6 +297,21 @@ impl fmt::Debug for Condition {
 }
 
 /// The guards that a [`Condition`] takes: [`LockGuard`] and [`OwnedLockGuard`]. Sealed.
+///
+/// ```
+/// use std::ops::DerefMut;
+/// use waitline_lock::{Condition, Guard, Lock};
+///
+/// /// For borrowed and owned guards of a number.
+/// async fn until_positive<G: Guard + DerefMut<Target = i32>>(changed: &Condition, guard: G) -> G {
+///     changed.wait_while(guard, |number| *number <= 0).await
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let (number, changed) = (Lock::new(7), Condition::new());
+/// assert_eq!(*until_positive(&changed, number.lock().await).await, 7);
+/// # });
+/// ```
 pub trait Guard: DerefMut + sealed::Guard {}
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {}
@@ -395,6 +410,14 @@ impl<W: ToRaw> Handle for Waiting<'_, W> {
 
 pin_project! {
     /// The future of [`Condition::wait`].
+    ///
+    /// ```
+    /// use waitline_lock::{Condition, Lock, LockGuard, Wait};
+    /// let (lock, condition) = (Lock::new(1), Condition::new());
+    /// let wait: Wait<'_, LockGuard<'_, i32>> = condition.wait(lock.try_lock().unwrap());
+    /// drop(wait);
+    /// assert!(!lock.is_locked());
+    /// ```
     #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
     pub struct Wait<'c, G: Guard> {
         #[pin]
@@ -469,6 +492,14 @@ impl<G: Guard> fmt::Debug for Wait<'_, G> {
 
 pin_project! {
     /// The future of [`Condition::wait_while`].
+    ///
+    /// ```
+    /// use waitline_lock::{Condition, Lock, LockGuard, WaitWhile};
+    /// let (lock, condition) = (Lock::new(1), Condition::new());
+    /// let wait: WaitWhile<'_, LockGuard<'_, i32>, fn(&mut i32) -> bool> =
+    ///     condition.wait_while(lock.try_lock().unwrap(), |number| *number == 0);
+    /// assert_eq!(*futures_lite::future::block_on(wait), 1);
+    /// ```
     #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
     pub struct WaitWhile<'c, G: Guard, F> {
         #[pin]

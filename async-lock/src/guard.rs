@@ -17,6 +17,15 @@ use waitline::diagnostics::Caller;
 /// The right to a [`Lock`]'s value. Dropping it releases the lock.
 ///
 /// `Send` if `T: Send`; `Sync` if `T: Send + Sync`, because [`LockGuard::lock`] leads from a shared guard to the lock.
+///
+/// ```
+/// use waitline_lock::{Lock, LockGuard};
+/// let names = Lock::new(vec!["a"]);
+/// let guard: LockGuard<'_, Vec<&str>> = names.try_lock().unwrap();
+/// assert_eq!(guard.len(), 1);
+/// drop(guard);
+/// assert!(!names.is_locked());
+/// ```
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct LockGuard<'a, T: ?Sized> {
@@ -26,6 +35,15 @@ pub struct LockGuard<'a, T: ?Sized> {
 }
 
 /// The right to a [`Lock`]'s value, with an `Arc` of the lock instead of a reference. Dropping it releases the lock.
+///
+/// ```
+/// use std::sync::Arc;
+/// use waitline_lock::{Lock, OwnedLockGuard};
+/// let lock = Arc::new(Lock::new(1));
+/// let mut guard: OwnedLockGuard<i32> = lock.clone().try_lock_owned().unwrap();
+/// std::thread::spawn(move || *guard += 1).join().unwrap();
+/// assert_eq!(*lock.try_lock().unwrap(), 2);
+/// ```
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedLockGuard<T: ?Sized> {
@@ -34,6 +52,15 @@ pub struct OwnedLockGuard<T: ?Sized> {
 }
 
 /// The right to a part of a [`Lock`]'s value, by [`LockGuard::map`]. Dropping it releases the lock.
+///
+/// ```
+/// use waitline_lock::{Lock, LockGuard, MappedLockGuard};
+/// let pair = Lock::new((1, "one"));
+/// let mut number: MappedLockGuard<'_, i32> = LockGuard::map(pair.try_lock().unwrap(), |pair| &mut pair.0);
+/// *number = 2;
+/// drop(number);
+/// assert_eq!(pair.into_inner(), (2, "one"));
+/// ```
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct MappedLockGuard<'a, U: ?Sized> {
@@ -45,6 +72,15 @@ pub struct MappedLockGuard<'a, U: ?Sized> {
 /// The right to a part of a [`Lock`]'s value, by [`OwnedLockGuard::map`]. Dropping it releases the lock.
 ///
 /// `Send` only if all of `T` is: the last owner drops the value.
+///
+/// ```
+/// use std::sync::Arc;
+/// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+/// let pair = Arc::new(Lock::new((1, "one")));
+/// let guard = pair.clone().try_lock_owned().unwrap();
+/// let name: OwnedMappedLockGuard<(i32, &str), &str> = OwnedLockGuard::map(guard, |pair| &mut pair.1);
+/// assert_eq!(*name, "one");
+/// ```
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedMappedLockGuard<T: ?Sized, U: ?Sized> {

@@ -312,6 +312,13 @@ fn enter<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Po
 
 pin_project! {
     /// The future of [`Lock::lock`].
+    ///
+    /// ```
+    /// use waitline_lock::{Acquire, Lock};
+    /// let lock = Lock::new(1);
+    /// let acquire: Acquire<'_, i32> = lock.lock();
+    /// assert_eq!(*futures_lite::future::block_on(acquire), 1);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Acquire<'a, T: ?Sized> {
         #[pin]
@@ -338,6 +345,13 @@ impl<T: ?Sized> fmt::Debug for Acquire<'_, T> {
 
 pin_project! {
     /// The future of [`Lock::lock_owned`].
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_lock::{AcquireOwned, Lock};
+    /// let acquire: AcquireOwned<i32> = Arc::new(Lock::new(1)).lock_owned();
+    /// assert_eq!(*futures_lite::future::block_on(acquire), 1);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct AcquireOwned<T: ?Sized> {
         #[pin]

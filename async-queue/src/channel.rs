@@ -97,12 +97,31 @@ fn channel<T>(capacity: Option<NonZeroUsize>) -> (Sender<T>, Receiver<T>) {
 /// The half of a [`channel`](self) that puts. Clone it for more producers.
 ///
 /// When the last one is dropped the queue is closed: those who get take what is left and are then told.
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::unbounded();
+/// let other = sender.clone();
+/// sender.try_put(1).unwrap();
+/// drop(sender);
+/// other.try_put(2).unwrap();
+/// drop(other);
+/// assert_eq!([(); 3].map(|()| receiver.get_blocking().ok()), [Some(1), Some(2), None]);
+/// ```
 pub struct Sender<T>(Arc<Shared<T>>);
 
 /// The half of a [`channel`](self) that gets. Clone it for more consumers: each item goes to one of them.
 ///
 /// When the last one is dropped, puts fail from then on and give their item back. The items that are inside are dropped
 /// at once, and everything counts as done: a [`join`](Sender::join) ends, because nobody is left to say so.
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::unbounded();
+/// let other = receiver.clone();
+/// sender.try_put(1).unwrap();
+/// assert_eq!(other.try_get(), Ok(1));
+/// drop((receiver, other));
+/// assert_eq!(sender.try_put(2).unwrap_err().into_inner(), 2);
+/// ```
 pub struct Receiver<T>(Arc<Shared<T>>);
 
 impl<T> Clone for Sender<T> {
@@ -146,16 +165,40 @@ macro_rules! half {
     ($name:ident) => {
         impl<T> $name<T> {
             /// [`Queue::close`](crate::Queue::close): puts fail from now on, gets take what is left. Whether it was open.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert!(receiver.close() && !sender.close());
+            /// assert!(sender.try_put(2).is_err());
+            /// assert_eq!(receiver.try_get(), Ok(1));
+            /// ```
             pub fn close(&self) -> bool {
                 self.0.raw.close()
             }
 
             /// [`Queue::close_now`](crate::Queue::close_now): closes, takes everything out and revokes held slots.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert_eq!(receiver.close_now(), [1]);
+            /// assert!(sender.is_closed() && receiver.is_empty());
+            /// ```
             pub fn close_now(&self) -> Vec<T> {
                 self.0.raw.close_now()
             }
 
             /// [`Queue::unfinished`](crate::Queue::unfinished): the number of items that are not done yet.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// receiver.try_get().unwrap();
+            /// assert_eq!(sender.unfinished(), 1);
+            /// receiver.task_done().unwrap();
+            /// assert_eq!(sender.unfinished(), 0);
+            /// ```
             pub fn unfinished(&self) -> usize {
                 self.0.raw.unfinished()
             }
@@ -165,32 +208,74 @@ macro_rules! half {
             /// # Cancel safety
             ///
             /// Dropping the future loses nothing.
+            ///
+            /// ```
+            /// # futures_lite::future::block_on(async {
+            ///
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// receiver.get().await.unwrap();
+            /// receiver.task_done().unwrap();
+            /// sender.join().await;
+            /// # });
+            /// ```
             #[track_caller]
             pub fn join(&self) -> Join<'_, T> {
                 self.0.raw.join()
             }
 
             /// [`Queue::len`](crate::Queue::len): the number of items inside.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert_eq!((sender.len(), receiver.len()), (1, 1));
+            /// ```
             pub fn len(&self) -> usize {
                 self.0.raw.len()
             }
 
             /// [`Queue::capacity`](crate::Queue::capacity): `None` if there is no limit.
+            ///
+            /// ```
+            /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(2);
+            /// assert_eq!(sender.capacity(), Some(2));
+            /// ```
             pub fn capacity(&self) -> Option<usize> {
                 self.0.raw.capacity()
             }
 
             /// Whether there is no item inside.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+            /// assert!(receiver.is_empty());
+            /// sender.try_put(1).unwrap();
+            /// assert!(!receiver.is_empty() && receiver.is_full());
+            /// ```
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
             /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait.
+            ///
+            /// ```
+            /// let (sender, _receiver) = waitline_queue::channel::bounded(1);
+            /// sender.try_put(1).unwrap();
+            /// assert!(sender.is_full());
+            /// ```
             pub fn is_full(&self) -> bool {
                 self.0.raw.is_full()
             }
 
             /// Whether the channel was closed, by a call or because the other half is gone.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
+            /// assert!(!sender.is_closed());
+            /// drop(receiver);
+            /// assert!(sender.is_closed());
+            /// ```
             pub fn is_closed(&self) -> bool {
                 self.0.raw.is_closed()
             }
@@ -244,6 +329,13 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// If there is none, or the channel is closed; the error holds the item.
+    ///
+    /// ```
+    /// use waitline_queue::{TryPutError, channel};
+    /// let (sender, _receiver) = channel::bounded(1);
+    /// sender.try_put(1).unwrap();
+    /// assert_eq!(sender.try_put(2), Err(TryPutError::Full(2)));
+    /// ```
     #[inline]
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         self.0.raw.try_put(item)
@@ -254,6 +346,12 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// As [`put`](Self::put).
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// std::thread::spawn(move || (0..9).for_each(|item| sender.put_blocking(item).unwrap()));
+    /// assert_eq!(std::iter::from_fn(|| receiver.get_blocking().ok()).sum::<u32>(), 36);
+    /// ```
     #[track_caller]
     pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         self.0.raw.put_blocking(item)
@@ -268,6 +366,16 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// If the channel is closed before the slot is there.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    ///
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// let slot = sender.reserve().await.unwrap();
+    /// slot.put("certain").unwrap();
+    /// assert_eq!(receiver.get().await, Ok("certain"));
+    /// # });
+    /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T> {
         self.0.raw.reserve()
@@ -278,6 +386,14 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// If there is none, or the channel is closed.
+    ///
+    /// ```
+    /// use waitline_queue::{TryReserveError, channel};
+    /// let (sender, _receiver) = channel::bounded::<u8>(1);
+    /// let slot = sender.try_reserve().unwrap();
+    /// assert_eq!(sender.try_reserve().unwrap_err(), TryReserveError::Full);
+    /// drop(slot);
+    /// ```
     pub fn try_reserve(&self) -> Result<Slot<'_, T>, TryReserveError> {
         self.0.raw.try_reserve()
     }
@@ -315,6 +431,14 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// If there is none now, or, after a close, ever.
+    ///
+    /// ```
+    /// use waitline_queue::{TryGetError, channel};
+    /// let (sender, receiver) = channel::bounded::<u8>(1);
+    /// assert_eq!(receiver.try_get(), Err(TryGetError::Empty));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_get(), Err(TryGetError::Closed));
+    /// ```
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Result<T, TryGetError> {
@@ -326,6 +450,12 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// As [`get`](Self::get).
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// std::thread::spawn(move || sender.put_blocking(7));
+    /// assert_eq!(receiver.get_blocking(), Ok(7));
+    /// ```
     #[track_caller]
     pub fn get_blocking(&self) -> Result<T, GetError> {
         self.0.raw.get_blocking()
@@ -336,6 +466,16 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropped before it is ready it has taken nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// (0..5).for_each(|item| sender.try_put(item).unwrap());
+    /// let mut batch = Vec::new();
+    /// assert_eq!(receiver.get_many(&mut batch, 3).await, 3);
+    /// assert_eq!(batch, [0, 1, 2]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T> {
         self.0.raw.get_many(out, limit)
@@ -346,6 +486,16 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// Dropping the stream, or a `next()` on it, loses nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::StreamExt;
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// (0..5).for_each(|item| sender.try_put(item).unwrap());
+    /// drop(sender);
+    /// assert_eq!(receiver.items().collect::<Vec<_>>().await, [0, 1, 2, 3, 4]);
+    /// # });
+    /// ```
     #[track_caller]
     pub fn items(&self) -> Items<'_, T> {
         self.0.raw.items()
@@ -356,6 +506,14 @@ impl<T> Receiver<T> {
     /// # Errors
     ///
     /// If there were more calls than items; nothing has changed then.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// receiver.try_get().unwrap();
+    /// assert!(receiver.task_done().is_ok());
+    /// assert!(receiver.task_done().is_err());
+    /// ```
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
         self.0.raw.task_done()
     }

@@ -17,6 +17,11 @@ pub struct PutError<T>(pub T);
 
 impl<T> PutError<T> {
     /// The item that was not put.
+    ///
+    /// ```
+    /// let error = waitline_queue::PutError("item");
+    /// assert_eq!(error.into_inner(), "item");
+    /// ```
     pub fn into_inner(self) -> T {
         self.0
     }
@@ -55,6 +60,11 @@ pub enum TryPutError<T> {
 
 impl<T> TryPutError<T> {
     /// The item that was not put.
+    ///
+    /// ```
+    /// let error = waitline_queue::TryPutError::Full("item");
+    /// assert_eq!(error.into_inner(), "item");
+    /// ```
     pub fn into_inner(self) -> T {
         match self {
             TryPutError::Full(item) | TryPutError::Closed(item) => item,
@@ -62,11 +72,19 @@ impl<T> TryPutError<T> {
     }
 
     /// Whether waiting would help.
+    ///
+    /// ```
+    /// assert!(waitline_queue::TryPutError::Full("item").is_full());
+    /// ```
     pub fn is_full(&self) -> bool {
         matches!(self, TryPutError::Full(_))
     }
 
     /// Whether the queue takes nothing any more.
+    ///
+    /// ```
+    /// assert!(waitline_queue::TryPutError::Closed("item").is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         matches!(self, TryPutError::Closed(_))
     }
@@ -94,6 +112,12 @@ impl<T> fmt::Display for TryPutError<T> {
 impl<T> Error for TryPutError<T> {}
 
 /// A get failed because the queue is closed, empty, and will stay so.
+///
+/// ```
+/// let queue = waitline_queue::Queue::<u8>::unbounded();
+/// queue.close();
+/// assert_eq!(queue.get_blocking(), Err(waitline_queue::GetError));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetError;
 
@@ -106,6 +130,14 @@ impl fmt::Display for GetError {
 impl Error for GetError {}
 
 /// Why there is no item to be had at once.
+///
+/// ```
+/// use waitline_queue::{Queue, TryGetError};
+/// let queue = Queue::<u8>::unbounded();
+/// assert_eq!(queue.try_get(), Err(TryGetError::Empty));
+/// queue.close();
+/// assert_eq!(queue.try_get(), Err(TryGetError::Closed));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryGetError {
     /// The queue is empty now.
@@ -126,6 +158,14 @@ impl fmt::Display for TryGetError {
 impl Error for TryGetError {}
 
 /// A slot was not to be had because the queue is closed.
+///
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let queue = waitline_queue::Queue::<u8>::unbounded();
+/// queue.close();
+/// assert_eq!(queue.reserve().await.unwrap_err(), waitline_queue::Closed);
+/// # });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 
@@ -138,6 +178,13 @@ impl fmt::Display for Closed {
 impl Error for Closed {}
 
 /// Why a slot was not to be had at once.
+///
+/// ```
+/// use waitline_queue::{Queue, TryReserveError};
+/// let queue = Queue::<u8>::unbounded();
+/// queue.close();
+/// assert_eq!(queue.try_reserve().unwrap_err(), TryReserveError::Closed);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryReserveError {
     /// There is no room, or what there is belongs to those who wait for it.
@@ -158,6 +205,11 @@ impl fmt::Display for TryReserveError {
 impl Error for TryReserveError {}
 
 /// `task_done` was called more often than there were items.
+///
+/// ```
+/// let queue = waitline_queue::Queue::<u8>::unbounded();
+/// assert_eq!(queue.task_done(), Err(waitline_queue::TaskDoneError));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskDoneError;
 

@@ -112,6 +112,13 @@ pin_project! {
     ///
     /// A `Get` that is dropped before it is ready has not taken: an item that it was handed goes to the next one that
     /// waits, or back to its place in the queue.
+    ///
+    /// ```
+    /// use waitline_queue::{Get, Queue};
+    /// let queue = Queue::<u8>::unbounded();
+    /// let get: Get<'_, u8> = queue.get();
+    /// # drop(get);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Get<'a, T, S = Fifo<T>>
     where
@@ -165,6 +172,13 @@ pin_project! {
     /// # Cancel safety
     ///
     /// As [`Get`]: dropped before it is ready it has taken nothing, and the vector is as it was.
+    ///
+    /// ```
+    /// use waitline_queue::{GetMany, Queue};
+    /// let (queue, mut batch) = (Queue::<u8>::unbounded(), Vec::new());
+    /// let get: GetMany<'_, u8> = queue.get_many(&mut batch, 64);
+    /// # drop(get);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct GetMany<'a, T, S = Fifo<T>>
     where
@@ -199,6 +213,13 @@ pin_project! {
     ///
     /// Dropping it, or a `next()` on it, loses nothing: an item that it was handed goes back, or stays for the next
     /// `next()`.
+    ///
+    /// ```
+    /// use waitline_queue::{Items, PriorityQueue, order::Priority};
+    /// let queue = PriorityQueue::<u8>::unbounded();
+    /// let items: Items<'_, u8, Priority<u8>> = queue.items();
+    /// # drop(items);
+    /// ```
     #[must_use = "streams do nothing unless polled"]
     pub struct Items<'a, T, S = Fifo<T>>
     where

@@ -51,6 +51,13 @@ pin_project! {
     /// # Cancel safety
     ///
     /// Dropping it loses nothing.
+    ///
+    /// ```
+    /// use waitline_queue::{Join, Queue};
+    /// let queue = Queue::<u8>::unbounded();
+    /// let join: Join<'_, u8> = queue.join();
+    /// futures_lite::future::block_on(join);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Join<'a, T, S = Fifo<T>>
     where

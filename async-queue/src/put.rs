@@ -98,6 +98,14 @@ pin_project! {
     ///
     /// A `Put` that is dropped before it is ready has not put: its item is dropped with it, and a slot that it was
     /// granted goes to the next one that waits.
+    ///
+    /// ```
+    /// use waitline_queue::{Put, Queue};
+    /// let queue = Queue::unbounded();
+    /// let put: Put<'_, u8> = queue.put(1);
+    /// drop(put);
+    /// assert!(queue.is_empty());
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Put<'a, T, S = Fifo<T>>
     where
@@ -158,6 +166,13 @@ pin_project! {
     ///
     /// A `Reserve` that is dropped before it is ready loses its place among those who wait, and nothing else; a slot that
     /// it was granted goes to the next one.
+    ///
+    /// ```
+    /// use waitline_queue::{Queue, Reserve};
+    /// let queue = Queue::unbounded();
+    /// let reserve: Reserve<'_, u8> = queue.reserve();
+    /// # drop(reserve);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Reserve<'a, T, S = Fifo<T>>
     where

@@ -290,6 +290,8 @@ macro_rules! queue {
 
             /// The number of items that were ever put, minus the calls of [`task_done`](Self::task_done), minus those
             /// that [`close_now`](Self::close_now) took out.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(8);")]
+            #[doc = "queue.try_put(1).unwrap();\nqueue.try_get().unwrap();\nassert_eq!(queue.unfinished(), 1);\n```"]
             pub fn unfinished(&self) -> usize {
                 self.0.unfinished()
             }
@@ -312,27 +314,37 @@ macro_rules! queue {
             }
 
             /// The number of items inside; reserved room does not count. The meaning of `asyncio.Queue.qsize`.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(8);")]
+            #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.len(), 1);\n```"]
             pub fn len(&self) -> usize {
                 self.0.len()
             }
 
             /// How many items the queue takes, or `None` if it has no limit.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::<u8>::bounded(8);")]
+            #[doc = "assert_eq!(queue.capacity(), Some(8));\n```"]
             pub fn capacity(&self) -> Option<usize> {
                 self.0.capacity()
             }
 
             /// Whether there is no item inside.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::<u8>::bounded(8);")]
+            #[doc = "assert!(queue.is_empty());\n```"]
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
             /// Whether a put would have to wait, because there is no room, or others wait for it. Not so once the queue is
             /// closed: then puts fail at once.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(1);")]
+            #[doc = "queue.try_put(1).unwrap();\nassert!(queue.is_full());\n```"]
             pub fn is_full(&self) -> bool {
                 self.0.is_full()
             }
 
             /// Whether the queue was closed, in whichever way.
+            #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::<u8>::bounded(8);")]
+            #[doc = "queue.close();\nassert!(queue.is_closed());\n```"]
             pub fn is_closed(&self) -> bool {
                 self.0.is_closed()
             }
@@ -357,6 +369,15 @@ queue! {
     /// A queue whose items leave in the order in which they entered. The meaning of `asyncio.Queue`.
     ///
     /// See the [crate] for what all queues promise.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let queue = waitline_queue::Queue::bounded(2);
+    /// queue.put("first").await.unwrap();
+    /// queue.put("second").await.unwrap();
+    /// assert_eq!(queue.get().await, Ok("first"));
+    /// # });
+    /// ```
     Queue, Fifo, []
 }
 
@@ -390,5 +411,12 @@ queue! {
     /// A queue whose newest item leaves first. The meaning of `asyncio.LifoQueue`.
     ///
     /// See the [crate] for what all queues promise.
+    ///
+    /// ```
+    /// let undo = waitline_queue::LifoQueue::unbounded();
+    /// undo.try_put("typed a").unwrap();
+    /// undo.try_put("typed b").unwrap();
+    /// assert_eq!(undo.try_get(), Ok("typed b"));
+    /// ```
     LifoQueue, Lifo, []
 }

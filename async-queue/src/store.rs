@@ -3,13 +3,34 @@
 use std::{collections::VecDeque, fmt, mem};
 
 /// First in, first out: the order of [`Queue`](crate::Queue) and of [`channel`](crate::channel).
+///
+/// ```
+/// use waitline_queue::{Put, Queue, order::Fifo};
+/// let queue = Queue::unbounded();
+/// let put: Put<'_, u8, Fifo<u8>> = queue.put(1);
+/// # drop(put);
+/// ```
 pub struct Fifo<T>(VecDeque<Parcel<T>>);
 
 /// Last in, first out: the order of [`LifoQueue`](crate::LifoQueue).
+///
+/// ```
+/// use waitline_queue::{LifoQueue, Put, order::Lifo};
+/// let queue = LifoQueue::unbounded();
+/// let put: Put<'_, u8, Lifo<u8>> = queue.put(1);
+/// # drop(put);
+/// ```
 pub struct Lifo<T>(Vec<Parcel<T>>);
 
 /// Smallest first, equal ones in the order in which they entered: the order of
 /// [`PriorityQueue`](crate::PriorityQueue).
+///
+/// ```
+/// use waitline_queue::{PriorityQueue, Put, order::Priority};
+/// let queue = PriorityQueue::unbounded();
+/// let put: Put<'_, u8, Priority<u8>> = queue.put(1);
+/// # drop(put);
+/// ```
 pub struct Priority<T>(Vec<Parcel<T>>);
 
 /// An item inside the queue.

@@ -19,6 +19,13 @@ pin_project! {
     /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], and of a bounded semaphore's.
     ///
     /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    ///
+    /// ```
+    /// use waitline_sem::{Acquire, Semaphore};
+    /// let semaphore = Semaphore::new(1);
+    /// let acquire: Acquire<'_> = semaphore.acquire();
+    /// assert_eq!(futures_lite::future::block_on(acquire).num_permits(), 1);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct Acquire<'a, S: AnySemaphore = Semaphore> {
         #[pin]
@@ -54,6 +61,13 @@ pin_project! {
     /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`], and of a bounded semaphore's.
     ///
     /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use waitline_sem::{AcquireOwned, BoundedSemaphore};
+    /// let acquire: AcquireOwned<BoundedSemaphore> = Arc::new(BoundedSemaphore::new(1)).acquire_owned();
+    /// assert_eq!(futures_lite::future::block_on(acquire).num_permits(), 1);
+    /// ```
     #[must_use = "futures do nothing unless polled"]
     pub struct AcquireOwned<S: AnySemaphore = Semaphore> {
         #[pin]

@@ -27,6 +27,16 @@ pub trait AnySemaphore: Raw {}
 /// Dropping it gives them back, to waiters first. The drop never panics by itself: where a
 /// [`release`](Semaphore::release) would, it stops at [`MAX_PERMITS`](Semaphore::MAX_PERMITS) free permits. A permit
 /// that is leaked ([`mem::forget`]) is a permit that is held for ever.
+///
+/// ```
+/// use waitline_sem::{Permit, Semaphore};
+/// let semaphore = Semaphore::new(2);
+/// let mut permits: Permit<'_> = semaphore.try_acquire_many(2).unwrap();
+/// let one = permits.split(1).unwrap();
+/// drop(permits);
+/// assert_eq!(semaphore.available_permits(), 1);
+/// one.forget();
+/// ```
 #[must_use = "a permit that is not kept is given back at once"]
 #[clippy::has_significant_drop]
 pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
@@ -34,6 +44,15 @@ pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
 /// Permits with an [`Arc`] of their semaphore instead of a reference, which can move into a task or a struct.
 ///
 /// Dropping it gives them back, as with [`Permit`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use waitline_sem::{OwnedPermit, Semaphore};
+/// let semaphore = Arc::new(Semaphore::new(1));
+/// let permit: OwnedPermit = semaphore.clone().try_acquire_owned().unwrap();
+/// std::thread::spawn(move || drop(permit)).join().unwrap();
+/// assert_eq!(semaphore.available_permits(), 1);
+/// ```
 #[must_use = "a permit that is not kept is given back at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedPermit<S: AnySemaphore = Semaphore>(Held<Arc<S>>);

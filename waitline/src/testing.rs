@@ -54,6 +54,10 @@ pub use crate::sync::thread::{JoinHandle, spawn};
 /// # Panics
 ///
 /// If `body` panics in any interleaving, or (under loom) deadlocks in one.
+///
+/// ```
+/// waitline::testing::model("nothing much", || assert_eq!(1 + 1, 2));
+/// ```
 pub fn model(name: &str, body: impl Fn() + Send + Sync + 'static) {
     #[cfg(not(all(loom, feature = "loom")))]
     {
@@ -79,16 +83,43 @@ pub fn model(name: &str, body: impl Fn() + Send + Sync + 'static) {
 }
 
 /// Polls `future` once with a waker that does nothing.
+///
+/// ```
+/// use std::{pin::pin, task::Poll};
+/// let future = pin!(async { 7 });
+/// assert_eq!(waitline::testing::poll_once(future), Poll::Ready(7));
+/// ```
 pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     poll_with(future, Waker::noop())
 }
 
 /// Polls `future` once with `waker`.
+///
+/// ```
+/// use std::{future::poll_fn, pin::pin, task::Poll};
+/// use waitline::testing::{CountingWaker, poll_with};
+/// let counter = CountingWaker::new();
+/// let wakes_itself = pin!(poll_fn(|cx| {
+///     cx.waker().wake_by_ref();
+///     Poll::<()>::Pending
+/// }));
+/// assert!(poll_with(wakes_itself, &counter.waker()).is_pending());
+/// assert_eq!(counter.count(), 1);
+/// ```
 pub fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
 }
 
 /// A waker that counts how often it was woken. Clones share the count.
+///
+/// ```
+/// let counter = waitline::testing::CountingWaker::new();
+/// let waker = counter.waker();
+/// waker.wake_by_ref();
+/// assert_eq!((counter.count(), counter.held()), (1, 1));
+/// drop(waker);
+/// assert_eq!((counter.count(), counter.held()), (1, 0));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct CountingWaker(Arc<Count>);
 
@@ -103,32 +134,65 @@ impl Wake for Count {
 
 impl CountingWaker {
     /// A waker that was never woken.
+    ///
+    /// ```
+    /// assert_eq!(waitline::testing::CountingWaker::new().count(), 0);
+    /// ```
     pub fn new() -> Self {
         Self::default()
     }
 
     /// How often it was woken.
+    ///
+    /// ```
+    /// let counter = waitline::testing::CountingWaker::new();
+    /// counter.waker().wake();
+    /// assert_eq!(counter.count(), 1);
+    /// ```
     pub fn count(&self) -> usize {
         self.0.0.load(Ordering::SeqCst)
     }
 
     /// How many wakers made by [`waker`](Self::waker), and clones of them, are still held somewhere.
+    ///
+    /// ```
+    /// let counter = waitline::testing::CountingWaker::new();
+    /// let kept = counter.waker().clone();
+    /// assert_eq!(counter.held(), 1);
+    /// # drop(kept);
+    /// ```
     pub fn held(&self) -> usize {
         Arc::strong_count(&self.0) - 1
     }
 
     /// The waker itself.
+    ///
+    /// ```
+    /// let counter = waitline::testing::CountingWaker::new();
+    /// assert!(counter.waker().will_wake(&counter.waker()));
+    /// ```
     pub fn waker(&self) -> Waker {
         self.0.clone().into()
     }
 
     /// Polls `future` once with it.
+    ///
+    /// ```
+    /// use std::{future::pending, pin::pin};
+    /// let counter = waitline::testing::CountingWaker::new();
+    /// assert!(counter.poll(pin!(pending::<()>())).is_pending());
+    /// ```
     pub fn poll<F: Future + ?Sized>(&self, future: Pin<&mut F>) -> Poll<F::Output> {
         poll_with(future, &self.waker())
     }
 }
 
 /// The three things that an executor's waker may do inside a primitive, all of them foreign code.
+///
+/// ```
+/// use waitline::testing::{WakerCall, hooked_waker};
+/// drop(hooked_waker(|call| assert_eq!(call, WakerCall::Drop)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WakerCall {
     /// `Waker::clone`.
@@ -142,6 +206,17 @@ pub enum WakerCall {
 /// A waker that runs `hook` at each clone, wake and drop: to re-enter the primitive from there, or to panic.
 ///
 /// Not for use inside a loom model, which cannot follow the vtable's reference counts.
+///
+/// ```
+/// use std::sync::{Arc, Mutex};
+/// use waitline::testing::{WakerCall, hooked_waker};
+/// let calls = Arc::new(Mutex::new(Vec::new()));
+/// let seen = calls.clone();
+/// let waker = hooked_waker(move |call| seen.lock().unwrap().push(call));
+/// waker.clone().wake();
+/// drop(waker);
+/// assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone, WakerCall::Wake, WakerCall::Drop]);
+/// ```
 pub fn hooked_waker(hook: impl Fn(WakerCall) + Send + Sync + 'static) -> Waker {
     use std::task::{RawWaker, RawWakerVTable};
 
@@ -182,6 +257,13 @@ pub fn hooked_waker(hook: impl Fn(WakerCall) + Send + Sync + 'static) -> Waker {
 }
 
 /// A waker that panics when it is woken, but clones and drops quietly.
+///
+/// ```
+/// use waitline::testing::{panic_message, panicking_waker};
+/// let waker = panicking_waker();
+/// drop(waker.clone());
+/// assert!(panic_message(|| waker.wake()).is_some());
+/// ```
 pub fn panicking_waker() -> Waker {
     hooked_waker(|call| {
         if call == WakerCall::Wake {
@@ -193,6 +275,14 @@ pub fn panicking_waker() -> Waker {
 /// A waker that takes `future` out of its box and polls it inside its own `wake`, as inline executors do.
 ///
 /// The box is left empty once the future is ready, and `done` is told the output.
+///
+/// ```
+/// use std::sync::mpsc::channel;
+/// let (sender, receiver) = channel();
+/// let waker = waitline::testing::inline_waker(Box::pin(async { 7 }), move |output| sender.send(output).unwrap());
+/// waker.wake(); // polls the future here
+/// assert_eq!(receiver.recv(), Ok(7));
+/// ```
 pub fn inline_waker<F>(future: Pin<Box<F>>, done: impl Fn(F::Output) + Send + Sync + 'static) -> Waker
 where
     F: Future + ?Sized + Send + 'static,
@@ -213,6 +303,12 @@ where
 }
 
 /// Runs `f` and returns the message of its panic, or `None` if it did not panic.
+///
+/// ```
+/// use waitline::testing::panic_message;
+/// assert_eq!(panic_message(|| panic!("at {}", 7)).as_deref(), Some("at 7"));
+/// assert_eq!(panic_message(|| 7), None);
+/// ```
 pub fn panic_message<R>(f: impl FnOnce() -> R) -> Option<String> {
     let payload = catch_unwind(AssertUnwindSafe(f)).err()?;
     let message = payload.downcast_ref::<&str>().map(|text| text.to_string());
@@ -255,6 +351,15 @@ unsafe impl GlobalAlloc for CountingAllocator {
 }
 
 /// How often `work` allocates on this thread, if [`CountingAllocator`] is the global allocator; else 0.
+///
+/// ```
+/// use waitline::testing::{CountingAllocator, allocations};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: CountingAllocator = CountingAllocator;
+///
+/// assert_eq!(allocations(|| drop(vec![7_u8; 100])), 1);
+/// ```
 pub fn allocations(work: impl FnOnce()) -> usize {
     let before = ALLOCATIONS.get();
     work();
@@ -262,6 +367,18 @@ pub fn allocations(work: impl FnOnce()) -> usize {
 }
 
 /// The bytes that this thread has allocated and not freed, under [`CountingAllocator`]. Negative if it freed others'.
+///
+/// ```
+/// use waitline::testing::{CountingAllocator, allocated_bytes};
+///
+/// #[global_allocator]
+/// static ALLOCATOR: CountingAllocator = CountingAllocator;
+///
+/// let before = allocated_bytes();
+/// let kept = std::hint::black_box(vec![7_u8; 100]);
+/// assert_eq!(allocated_bytes() - before, 100);
+/// # drop(kept);
+/// ```
 pub fn allocated_bytes() -> isize {
     BYTES.get()
 }

@@ -11,6 +11,16 @@ use std::{
 ///
 /// Collect them under the mutex, release it, then [`wake_all`](Self::wake_all). A primitive with more than `N` waiters
 /// to wake goes in rounds; what makes its wake-up atomic is that the waiters are chosen before the first round.
+///
+/// ```
+/// use waitline::{Wakers, testing::CountingWaker};
+/// let counter = CountingWaker::new();
+/// let mut wakers = Wakers::<8>::new();
+/// wakers.push(counter.waker()); // under the mutex
+/// assert_eq!(counter.count(), 0);
+/// wakers.wake_all(); // after it is released
+/// assert_eq!(counter.count(), 1);
+/// ```
 pub struct Wakers<const N: usize = 32>(ArrayVec<Waker, N>);
 
 impl<const N: usize> Wakers<N> {
