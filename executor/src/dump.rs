@@ -278,8 +278,8 @@ impl fmt::Display for Dump {
                 }
             }
         }
-        for cycle in &self.cycles {
-            writeln!(f, "\ncycle: {cycle}")?;
+        for (n, cycle) in self.cycles.iter().enumerate() {
+            writeln!(f, "{}cycle: {cycle}", if n == 0 { "\n" } else { "" })?;
         }
         if !cfg!(feature = "diagnostics") {
             writeln!(f, "(the feature `diagnostics` of waitline-executor tells what they wait for, and who holds it)")?;

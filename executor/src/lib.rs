@@ -73,6 +73,23 @@
 //! });
 //! ```
 //!
+//! # Tests that can be repeated
+//!
+//! [`sim`] runs the same programs with seeded schedules and simulated time, and tells who waits for whom when they hang; the
+//! [guide](simulation) goes from a test that hangs now and then to its cause.
+//!
+//! ```
+//! use std::time::Duration;
+//! use waitline_executor::{sim, sleep};
+//!
+//! sim::many(0..100, || sleep(Duration::from_secs(86_400)));
+//! ```
+//!
+//! # Features
+//!
+//! - `diagnostics`: reports of stalls, and `dump()`, tell what each task waits for and who holds it.
+//! - `loom`: for this crate's own models.
+//!
 //! # How it is verified
 //!
 //! Every guarantee above has tests in `tests/it`, and random programs of tasks that spawn, cancel, panic, sleep and block run on
@@ -149,3 +166,6 @@ struct Readme;
 
 #[doc = include_str!("../docs/from-asyncio.md")]
 pub mod from_asyncio {}
+
+#[doc = include_str!("../docs/simulation.md")]
+pub mod simulation {}

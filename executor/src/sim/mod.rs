@@ -33,7 +33,7 @@
 //! ```
 //!
 //! When a seed fails, [`many`] says so, and `WAITLINE_SIM_SEED=17 cargo test NAME` runs that schedule alone, again and again the
-//! same.
+//! same. [`simulation`](crate::simulation) is a guide, from a test that hangs to the cause.
 //!
 //! # What is not simulated
 //!
@@ -262,8 +262,8 @@ impl Builder {
             };
             // The test harness calls the thread of a test as the test.
             let thread = thread::current();
-            let test = thread.name().filter(|name| *name != "main").unwrap_or_default();
-            panic!("{cause}\nseed {seed} fails; to run it alone: {SEED_VARIABLE}={seed} cargo test {test}");
+            let test = thread.name().filter(|name| *name != "main").map(|name| format!(" {name}")).unwrap_or_default();
+            panic!("{cause}\nseed {seed} fails; to run it alone: {SEED_VARIABLE}={seed} cargo test{test}");
         }
     }
 }
