@@ -1,5 +1,5 @@
-//! Long random runs: tasks that spawn, cancel, panic, sleep and block, on both kinds of event loop. Whatever happens, every
-//! task's destructor runs once, and everything ends.
+//! Long random runs: tasks that spawn, cancel, panic, sleep and block, on both kinds of event loop and in simulations. Whatever
+//! happens, every task's destructor runs once, and everything ends.
 
 use std::{
     future::Future,
@@ -11,7 +11,8 @@ use std::{
     time::Duration,
 };
 use waitline_executor::{
-    CancelToken, Executor, TaskGroup, gather, run, run_blocking, sleep, spawn, spawn_with_cleanup, timeout, yield_now,
+    CancelToken, Executor, TaskGroup, gather, run, run_blocking, sim, sleep, spawn, spawn_with_cleanup, timeout,
+    yield_now,
 };
 
 /// xorshift64*
@@ -163,4 +164,23 @@ fn random_programs_end_on_several_threads() {
         total += counts.begun.load(Ordering::SeqCst);
     }
     assert!(total > 1000, "only {total} tasks: the programs are too tame to tell anything");
+}
+
+#[test]
+fn random_programs_end_in_simulations() {
+    let mut total = 0;
+    for seed in 0..3000 {
+        let counts = Counts::default();
+        let stalled = sim::run(seed, async {
+            let mut random = Random(sim::rng().u64() | 1);
+            let tasks: Vec<_> = (0..5).map(|_| spawn(node(random.fork(), 5, counts.clone()))).collect();
+            for task in tasks {
+                _ = timeout(Duration::from_millis(5), task).await;
+            }
+        });
+        stalled.unwrap();
+        check(&counts);
+        total += counts.begun.load(Ordering::SeqCst);
+    }
+    assert!(total > 10_000, "only {total} tasks: the programs are too tame to tell anything");
 }

@@ -8,6 +8,7 @@ mod planted;
 #[cfg(feature = "diagnostics")]
 mod reports;
 mod same_program;
+mod storms;
 mod time;
 
 /// The message of the panic in `f`.
