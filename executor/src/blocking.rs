@@ -27,9 +27,17 @@ use std::{
 use waitline_queue::Queue;
 
 /// How long an idle thread of a pool stays.
+///
+/// ```
+/// assert_eq!(waitline_executor::IDLE_TIME.as_secs(), 10);
+/// ```
 pub const IDLE_TIME: Duration = Duration::from_secs(10);
 
 /// How many threads the shared pool of [`run_blocking`] has at most.
+///
+/// ```
+/// assert_eq!(waitline_executor::SHARED_THREADS, 512);
+/// ```
 pub const SHARED_THREADS: usize = 512;
 
 /// Runs `f` on a thread of the shared pool, and returns the handle to wait for its output.
@@ -113,6 +121,14 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If `max_threads` is 0.
+    ///
+    /// ```
+    /// use waitline_executor::{ThreadPool, run};
+    ///
+    /// // One job at a time, in the order in which they came.
+    /// let pool = ThreadPool::new(1);
+    /// assert_eq!(run(pool.run(|| "done")).unwrap(), "done");
+    /// ```
     #[track_caller]
     pub fn new(max_threads: usize) -> Self {
         assert!(max_threads > 0, "`ThreadPool::new(0)`: a pool needs at least one thread to run anything");
@@ -130,6 +146,14 @@ impl ThreadPool {
     /// # Panics
     ///
     /// If the pool has no thread and the system gives no new one.
+    ///
+    /// ```
+    /// use waitline_executor::{ThreadPool, gather, run};
+    ///
+    /// let pool = ThreadPool::new(2);
+    /// let squares = run(gather((0..4).map(|n| pool.run(move || n * n))));
+    /// assert_eq!(squares.into_iter().map(Result::unwrap).sum::<i32>(), 14);
+    /// ```
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> JoinHandle<T>
     where

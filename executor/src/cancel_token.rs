@@ -76,6 +76,10 @@ impl Drop for Node {
 
 impl CancelToken {
     /// A token that is not cancelled.
+    ///
+    /// ```
+    /// assert!(!waitline_executor::CancelToken::new().is_cancelled());
+    /// ```
     pub fn new() -> Self {
         Self { node: Node::new(None) }
     }
@@ -117,6 +121,13 @@ impl CancelToken {
     /// # Panics
     ///
     /// If a waker panics, once all tokens are cancelled.
+    ///
+    /// ```
+    /// let token = waitline_executor::CancelToken::new();
+    /// let child = token.child();
+    /// token.cancel();
+    /// assert!(child.is_cancelled());
+    /// ```
     pub fn cancel(&self) -> bool {
         let (mut is_first, mut panic) = (None, None);
         let mut nodes = vec![self.node.clone()];
@@ -135,6 +146,12 @@ impl CancelToken {
     }
 
     /// Whether this token or one of its ancestors was cancelled.
+    ///
+    /// ```
+    /// let token = waitline_executor::CancelToken::new();
+    /// token.child().cancel();
+    /// assert!(!token.is_cancelled(), "a child does not cancel its parent");
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.node.cancelled.is_set()
     }
@@ -180,6 +197,14 @@ impl fmt::Debug for CancelToken {
 
 pin_project! {
     /// The future of [`CancelToken::cancelled`].
+    ///
+    /// ```
+    /// use waitline_executor::{CancelToken, Cancelled, run};
+    /// let token = CancelToken::new();
+    /// let cancelled: Cancelled<'_> = token.cancelled();
+    /// token.cancel();
+    /// run(cancelled);
+    /// ```
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Cancelled<'a> {
         #[pin]

@@ -38,11 +38,21 @@ impl Executor {
     /// # Panics
     ///
     /// If the system gives no thread.
+    ///
+    /// ```
+    /// let executor = waitline_executor::Executor::new();
+    /// assert_eq!(executor.run(async { 7 }), 7);
+    /// ```
     pub fn new() -> Self {
         Self::builder().build()
     }
 
     /// To set the number of threads and their name.
+    ///
+    /// ```
+    /// let executor = waitline_executor::Executor::builder().threads(2).thread_name("worker").build();
+    /// assert_eq!(executor.run(async { 7 }), 7);
+    /// ```
     pub fn builder() -> ExecutorBuilder {
         ExecutorBuilder { threads: None, thread_name: None }
     }
@@ -55,6 +65,18 @@ impl Executor {
     /// # Panics
     ///
     /// If this thread is running an event loop already. A panic in `future` goes on to the caller.
+    ///
+    /// ```
+    /// use waitline_executor::{Executor, spawn};
+    ///
+    /// let executor = Executor::builder().threads(2).build();
+    /// let text = "borrowed from here".to_owned();
+    /// let length = executor.run(async {
+    ///     let elsewhere = spawn(async { 1 }).await.unwrap();
+    ///     text.len() + elsewhere
+    /// });
+    /// assert_eq!(length, 19);
+    /// ```
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let entered = context::enter("Executor::run", Context::Workers(self.workers.clone()), None);
@@ -150,6 +172,11 @@ impl ExecutorBuilder {
     /// # Panics
     ///
     /// If it is 0.
+    ///
+    /// ```
+    /// let one_thread = waitline_executor::Executor::builder().threads(1).build();
+    /// assert_eq!(one_thread.run(async { 7 }), 7);
+    /// ```
     #[track_caller]
     pub fn threads(mut self, threads: usize) -> Self {
         assert!(threads > 0, "`ExecutorBuilder::threads(0)`: an executor needs a thread; `run` works without one");
@@ -158,6 +185,13 @@ impl ExecutorBuilder {
     }
 
     /// What the threads are called, with a number behind it; `waitline` if it is not set.
+    ///
+    /// ```
+    /// use waitline_executor::{Executor, spawn};
+    /// let executor = Executor::builder().threads(1).thread_name("worker").build();
+    /// let task = executor.spawn(async { std::thread::current().name().map(str::to_owned) });
+    /// assert!(executor.run(task).unwrap().is_some_and(|name| name.starts_with("worker")));
+    /// ```
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.thread_name = Some(name.into());
         self
@@ -168,6 +202,11 @@ impl ExecutorBuilder {
     /// # Panics
     ///
     /// If the system does not give that many. Those that were started are ended.
+    ///
+    /// ```
+    /// let executor = waitline_executor::Executor::builder().build();
+    /// assert_eq!(executor.run(async { 7 }), 7);
+    /// ```
     pub fn build(self) -> Executor {
         let threads = self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
         let name = self.thread_name.as_deref().unwrap_or("waitline");

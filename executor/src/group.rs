@@ -56,6 +56,13 @@ where
 }
 
 /// The future of [`gather`].
+///
+/// ```
+/// use std::future::Ready;
+/// use waitline_executor::{Gather, gather, run};
+/// let both: Gather<Ready<u8>> = gather([std::future::ready(1), std::future::ready(2)]);
+/// assert_eq!(run(both), [1, 2]);
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Gather<F: Future> {
     children: Children<F>,
@@ -115,6 +122,13 @@ where
 }
 
 /// The future of [`try_gather`].
+///
+/// ```
+/// use std::future::{Ready, ready};
+/// use waitline_executor::{TryGather, run, try_gather};
+/// let both: TryGather<Ready<Result<u8, &str>>, u8> = try_gather([ready(Ok(1)), ready(Err("no"))]);
+/// assert_eq!(run(both), Err("no"));
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct TryGather<F, T> {
     children: Children<F>,
@@ -180,6 +194,13 @@ where
 }
 
 /// The stream of [`as_completed`].
+///
+/// ```
+/// use std::future::{Ready, ready};
+/// use waitline_executor::{AsCompleted, as_completed, run};
+/// let both: AsCompleted<Ready<u8>> = as_completed([ready(1), ready(2)]);
+/// # drop(both);
+/// ```
 #[derive(Debug)]
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct AsCompleted<F> {
@@ -199,6 +220,17 @@ impl<F: Future> Stream for AsCompleted<F> {
 }
 
 /// What [`wait`] waits for.
+///
+/// ```
+/// use std::future::pending;
+/// use waitline_executor::{ReturnWhen, run, spawn, wait};
+///
+/// let (done, left) = run(async {
+///     let tasks = [spawn(async { 1 }), spawn(pending())];
+///     wait(tasks, ReturnWhen::FirstCompleted).await
+/// });
+/// assert_eq!((done.len(), left.len()), (1, 1));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReturnWhen {
     /// At least one task is done. asyncio's `FIRST_COMPLETED`.
@@ -256,6 +288,15 @@ impl<T> Future for WithId<T> {
 }
 
 /// The future of [`wait`].
+///
+/// ```
+/// use waitline_executor::{ReturnWhen, Wait, run, spawn, wait};
+/// run(async {
+///     let waiting: Wait<u8> = wait([spawn(async { 1 })], ReturnWhen::AllCompleted);
+///     let (done, left) = waiting.await;
+///     assert_eq!((done.len(), left.len()), (1, 0));
+/// });
+/// ```
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Wait<T> {
     children: Children<WithId<T>>,

@@ -42,6 +42,22 @@ pub fn interval(period: Duration) -> Interval {
 }
 
 /// The ticks of [`interval`].
+///
+/// ```
+/// use std::time::Duration;
+/// use waitline_executor::{Interval, interval, run};
+///
+/// struct Heartbeat {
+///     beats: Interval,
+/// }
+///
+/// run(async {
+///     let mut heart = Heartbeat { beats: interval(Duration::from_millis(1)) };
+///     for _ in 0..3 {
+///         heart.beats.tick().await;
+///     }
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     period: Duration,
@@ -68,11 +84,28 @@ impl Interval {
     /// # Panics
     ///
     /// If it is polled outside of an event loop.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waitline_executor::{interval, run};
+    /// run(async {
+    ///     let mut ticks = interval(Duration::from_millis(1));
+    ///     let first = ticks.tick().await;
+    ///     assert!(ticks.tick().await > first);
+    /// });
+    /// ```
     pub fn tick(&mut self) -> Tick<'_> {
         Tick { interval: self, sleep: None }
     }
 
     /// How long it is from tick to tick.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waitline_executor::{interval, run};
+    /// let period = run(async { interval(Duration::from_millis(1)).period() });
+    /// assert_eq!(period.as_millis(), 1);
+    /// ```
     pub fn period(&self) -> Duration {
         self.period
     }
@@ -88,6 +121,16 @@ impl Interval {
 
 pin_project! {
     /// The future of [`Interval::tick`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waitline_executor::{Tick, interval, run};
+    /// run(async {
+    ///     let mut ticks = interval(Duration::from_millis(1));
+    ///     let tick: Tick<'_> = ticks.tick();
+    ///     tick.await;
+    /// });
+    /// ```
     #[derive(Debug)]
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Tick<'a> {

@@ -24,6 +24,14 @@ use waitline::diagnostics::{self, Announced, TaskKey, Wait};
 pub(crate) type Name = Option<Box<Cow<'static, str>>>;
 
 /// The number of a task, unique within the process. A [simulation](crate::sim) numbers its tasks from 1.
+///
+/// ```
+/// use waitline_executor::{run, spawn};
+/// run(async {
+///     let (one, other) = (spawn(async {}), spawn(async {}));
+///     assert_ne!(one.id(), other.id());
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub(crate) u64);
 
@@ -323,11 +331,29 @@ impl<T> JoinHandle<T> {
     }
 
     /// Whether the outcome is there: awaiting the handle would not wait.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async {});
+    ///     assert!(!task.is_finished());
+    ///     yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.task().is_finished()
     }
 
     /// The number of the task.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// run(async {
+    ///     let (one, other) = (spawn(async {}), spawn(async {}));
+    ///     assert_ne!(one.id(), other.id());
+    /// });
+    /// ```
     pub fn id(&self) -> TaskId {
         self.task().metadata().id
     }
@@ -338,6 +364,13 @@ impl<T> JoinHandle<T> {
     }
 
     /// The name of the task, if it was spawned with one.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn_named};
+    /// run(async {
+    ///     assert_eq!(spawn_named("reader", async {}).name(), Some("reader"));
+    /// });
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.task().metadata().name.as_deref().map(|name| &**name)
     }
@@ -447,16 +480,42 @@ impl JoinError {
     }
 
     /// The task that this is about.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     let id = task.id();
+    ///     task.cancel();
+    ///     assert_eq!(task.await.unwrap_err().id(), id);
+    /// });
+    /// ```
     pub fn id(&self) -> TaskId {
         self.task
     }
 
     /// Whether the task was cancelled, by its handle or by the end of its event loop.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     task.cancel();
+    ///     task.await.unwrap_err()
+    /// });
+    /// assert!(error.is_cancelled() && !error.is_panic());
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.panic.is_none()
     }
 
     /// Whether the task panicked.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+    /// assert!(error.is_panic());
+    /// ```
     pub fn is_panic(&self) -> bool {
         self.panic.is_some()
     }
@@ -466,6 +525,12 @@ impl JoinError {
     /// # Panics
     ///
     /// If the task was cancelled instead.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&"oh no"));
+    /// ```
     #[track_caller]
     pub fn into_panic(self) -> Box<dyn Any + Send> {
         match self.panic {

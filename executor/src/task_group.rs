@@ -70,6 +70,11 @@ impl<T> Future for Member<T> {
 
 impl<T> TaskGroup<T> {
     /// A group without members.
+    ///
+    /// ```
+    /// let group = waitline_executor::TaskGroup::<()>::new();
+    /// assert!(group.is_empty());
+    /// ```
     pub fn new() -> Self {
         Self { members: Children::new(), spawned: 0 }
     }
@@ -79,6 +84,17 @@ impl<T> TaskGroup<T> {
     /// # Panics
     ///
     /// Outside of an event loop.
+    ///
+    /// ```
+    /// use waitline_executor::{TaskGroup, run};
+    /// let results = run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     group.spawn(async { 1 });
+    ///     group.spawn(async { 2 });
+    ///     group.join_all().await
+    /// });
+    /// assert_eq!(results.unwrap(), [1, 2]);
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&mut self, future: F) -> TaskId
     where
@@ -93,6 +109,21 @@ impl<T> TaskGroup<T> {
     /// # Panics
     ///
     /// Outside of [`run`](crate::run).
+    ///
+    /// ```
+    /// use std::{cell::Cell, rc::Rc};
+    /// use waitline_executor::{TaskGroup, run};
+    /// let count = Rc::new(Cell::new(0));
+    /// run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     for _ in 0..3 {
+    ///         let count = count.clone();
+    ///         group.spawn_local(async move { count.set(count.get() + 1) });
+    ///     }
+    ///     group.join_all().await.unwrap();
+    /// });
+    /// assert_eq!(count.get(), 3);
+    /// ```
     #[track_caller]
     pub fn spawn_local<F>(&mut self, future: F) -> TaskId
     where
@@ -110,16 +141,46 @@ impl<T> TaskGroup<T> {
     }
 
     /// How many members have not been joined.
+    ///
+    /// ```
+    /// use waitline_executor::{TaskGroup, run};
+    /// run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     group.spawn(async {});
+    ///     assert_eq!(group.len(), 1);
+    ///     group.join_next().await;
+    ///     assert_eq!(group.len(), 0);
+    /// });
+    /// ```
     pub fn len(&self) -> usize {
         self.members.len()
     }
 
     /// Whether all members have been joined.
+    ///
+    /// ```
+    /// use waitline_executor::{TaskGroup, run};
+    /// run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     group.spawn(async {});
+    ///     assert!(!group.is_empty());
+    /// });
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Requests that every member be cancelled that is not finished. They still have to be joined.
+    ///
+    /// ```
+    /// use waitline_executor::{TaskGroup, run};
+    /// run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     group.spawn(std::future::pending::<()>());
+    ///     group.cancel_all();
+    ///     while group.join_next().await.is_some() {}
+    /// });
+    /// ```
     pub fn cancel_all(&mut self) {
         for member in self.members.iter() {
             member.handle.cancel();
@@ -167,6 +228,16 @@ impl<T> TaskGroup<T> {
     /// # Cancel safety
     ///
     /// Dropping the future drops the group, which cancels the members.
+    ///
+    /// ```
+    /// use waitline_executor::{TaskGroup, run};
+    /// let results = run(async {
+    ///     let mut group = TaskGroup::new();
+    ///     (0..3).for_each(|n| _ = group.spawn(async move { 10 * n }));
+    ///     group.join_all().await
+    /// });
+    /// assert_eq!(results.unwrap(), [0, 10, 20]);
+    /// ```
     pub fn join_all(self) -> JoinAll<T> {
         let outputs = (0..self.spawned).map(|_| None).collect();
         JoinAll { group: self, outputs, error: None }
@@ -186,6 +257,15 @@ impl<T> fmt::Debug for TaskGroup<T> {
 }
 
 /// The future of [`TaskGroup::join_next`].
+///
+/// ```
+/// use waitline_executor::{JoinNext, TaskGroup, run};
+/// run(async {
+///     let mut group = TaskGroup::<()>::new();
+///     let next: JoinNext<'_, ()> = group.join_next();
+///     assert!(next.await.is_none());
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct JoinNext<'a, T> {
@@ -201,6 +281,14 @@ impl<T> Future for JoinNext<'_, T> {
 }
 
 /// The future of [`TaskGroup::join_all`].
+///
+/// ```
+/// use waitline_executor::{JoinAll, TaskGroup, run};
+/// run(async {
+///     let all: JoinAll<()> = TaskGroup::new().join_all();
+///     assert!(all.await.unwrap().is_empty());
+/// });
+/// ```
 #[must_use = "dropping it cancels the members of the group"]
 pub struct JoinAll<T> {
     group: TaskGroup<T>,

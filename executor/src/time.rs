@@ -87,6 +87,15 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 
 pin_project! {
     /// The future of [`sleep`] and [`sleep_until`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waitline_executor::{Sleep, run, sleep};
+    /// run(async {
+    ///     let nap: Sleep = sleep(Duration::from_millis(1));
+    ///     nap.await;
+    /// });
+    /// ```
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Sleep {
         state: State,
@@ -245,6 +254,15 @@ pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
 
 pin_project! {
     /// The future of [`timeout`] and [`timeout_at`].
+    ///
+    /// ```
+    /// use std::{future::{Pending, pending}, time::Duration};
+    /// use waitline_executor::{Timeout, run, timeout};
+    /// run(async {
+    ///     let waiting: Timeout<Pending<()>> = timeout(Duration::from_millis(1), pending());
+    ///     assert!(waiting.await.is_err());
+    /// });
+    /// ```
     #[derive(Debug)]
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Timeout<F> {
@@ -268,6 +286,13 @@ impl<F: Future> Future for Timeout<F> {
 }
 
 /// The time given to [`timeout`] or [`timeout_at`] was over before the future was done.
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+/// use waitline_executor::{TimedOut, run, timeout};
+/// let late: Result<(), TimedOut> = run(async { timeout(Duration::from_millis(1), pending()).await });
+/// println!("{}", late.unwrap_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut(());
 

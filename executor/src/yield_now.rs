@@ -34,6 +34,12 @@ pub fn yield_now() -> YieldNow {
 }
 
 /// The future of [`yield_now`].
+///
+/// ```
+/// use waitline_executor::{YieldNow, run, yield_now};
+/// let turn: YieldNow = yield_now();
+/// run(turn);
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct YieldNow {
