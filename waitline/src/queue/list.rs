@@ -5,12 +5,14 @@ use crate::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use crate::{Wakers, const_unless_loom, diagnostics::Wait};
-use std::{marker::PhantomPinned, ptr, task::Waker};
+use std::{marker::PhantomPinned, mem::MaybeUninit, ptr, task::Waker};
 
-/// The stage of a waiter that is neither linked nor granted.
-pub(super) const IDLE: usize = 0;
+/// The stage of a waiter that was in no list yet.
+pub(super) const NEW: usize = 0;
+/// The stage of a waiter that was in a list, and is neither linked nor granted.
+pub(super) const IDLE: usize = 1;
 /// The stage of a waiter that has been granted what it waited for, and was not polled since.
-pub(super) const GRANTED: usize = 1;
+pub(super) const GRANTED: usize = 2;
 
 /// A waiter as its list sees it.
 pub(super) struct Node<D> {
@@ -21,9 +23,11 @@ pub(super) struct Node<D> {
 }
 
 pub(super) struct Body<D> {
-    prev: *const Node<D>,
-    next: *const Node<D>,
-    pub(super) waker: Option<Waker>,
+    /// Initialized while the node is linked (I8).
+    prev: MaybeUninit<*const Node<D>>,
+    next: MaybeUninit<*const Node<D>>,
+    /// Initialized while the node is linked, or about to be (I8).
+    pub(super) waker: MaybeUninit<Waker>,
     pub(super) data: D,
     pub(super) wait: Wait,
 }
@@ -31,31 +35,57 @@ pub(super) struct Body<D> {
 impl<D> Node<D> {
     const_unless_loom! {
         pub(super) const fn new(data: D) -> Self {
-            let body = Body { prev: ptr::null(), next: ptr::null(), waker: None, data, wait: Wait::new() };
-            Node { stage: AtomicUsize::new(IDLE), body: UnsafeCell::new(body), _pin: PhantomPinned }
+            let (prev, next, waker) = (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
+            let body = Body { prev, next, waker, data, wait: Wait::new() };
+            Node { stage: AtomicUsize::new(NEW), body: UnsafeCell::new(body), _pin: PhantomPinned }
         }
     }
 
     /// # Safety
     ///
-    /// For this and the two below: `node` is alive, and the mutex of its list (or of the list it is about to enter) is
-    /// held.
+    /// For this and the three below: `node` is alive and linked (for the setters: or about to be), and the mutex of its
+    /// list is held.
     #[inline(always)]
     unsafe fn links(node: *const Self) -> (*const Self, *const Self) {
-        // SAFETY: by the caller's word.
-        unsafe { (*node).body.with(|body| ((*body).prev, (*body).next)) }
+        // SAFETY: by the caller's word and I8.
+        unsafe { (*node).body.with(|body| ((*body).prev.assume_init(), (*body).next.assume_init())) }
     }
 
     #[inline(always)]
     unsafe fn set_prev(node: *const Self, to: *const Self) {
         // SAFETY: by the caller's word.
-        unsafe { (*node).body.with_mut(|body| (*body).prev = to) }
+        unsafe { (*node).body.with_mut(|body| _ = (*body).prev.write(to)) }
     }
 
     #[inline(always)]
     unsafe fn set_next(node: *const Self, to: *const Self) {
         // SAFETY: by the caller's word.
-        unsafe { (*node).body.with_mut(|body| (*body).next = to) }
+        unsafe { (*node).body.with_mut(|body| _ = (*body).next.write(to)) }
+    }
+
+    /// Takes the waker of a node that is granted, and makes its record say so.
+    ///
+    /// # Safety
+    ///
+    /// As below.
+    #[inline(always)]
+    pub(super) unsafe fn end_wait(node: *const Self) -> Waker {
+        // SAFETY: by the caller's word.
+        unsafe {
+            (*node).body.with_mut(|body| (*body).wait.granted());
+            Node::take_waker(node)
+        }
+    }
+
+    /// Takes the waker of a node that will not be linked any more.
+    ///
+    /// # Safety
+    ///
+    /// As above; and nobody takes it again.
+    #[inline(always)]
+    pub(super) unsafe fn take_waker(node: *const Self) -> Waker {
+        // SAFETY: by the caller's word and I8.
+        unsafe { (*node).body.with_mut(|body| (*body).waker.assume_init_read()) }
     }
 }
 
@@ -195,17 +225,11 @@ impl<D> List<D> {
             let mut granted = 0;
             while granted < limit && !wakers.is_full() {
                 let next = Node::links(node).1;
-                let waker = (*node).body.with_mut(|body| {
-                    (*body).wait.granted();
-                    (*body).waker.take()
-                });
+                let waker = Node::end_wait(node);
                 // Ordering: Release, as in `Front::grant`.
                 (*node).stage.store(GRANTED, Ordering::Release);
                 granted += 1;
-                // Always there; but a panic in here would leave the circle broken.
-                if let Some(waker) = waker {
-                    wakers.push(waker);
-                }
+                wakers.push(waker);
                 if node == tail {
                     self.head = ptr::null();
                     return granted;
@@ -216,6 +240,26 @@ impl<D> List<D> {
             Node::set_prev(node, tail);
             Node::set_next(tail, node);
             granted
+        }
+    }
+
+    /// Takes the head out.
+    ///
+    /// # Safety
+    ///
+    /// The list's mutex is held, and the list is not empty.
+    #[inline(always)]
+    pub(super) unsafe fn pop_front(&mut self) {
+        // SAFETY: the head and its neighbours are linked, hence alive (I4), and ours under the mutex (I1).
+        unsafe {
+            let (tail, next) = Node::links(self.head);
+            if next == self.head {
+                self.head = ptr::null();
+            } else {
+                Node::set_next(tail, next);
+                Node::set_prev(next, tail);
+                self.head = next;
+            }
         }
     }
 

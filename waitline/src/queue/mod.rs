@@ -7,8 +7,8 @@
 //!
 //! | [`Waiter`] | its `stage` | linked | who may touch links, waker and data | next |
 //! |---|---|---|---|---|
-//! | new | has none yet | no | the owner | idle, at its first entry |
-//! | idle | `IDLE` | no | the owner | queued |
+//! | new | `NEW` | no | the owner | queued |
+//! | idle | `IDLE` | no | the owner | queued, if it waits again |
 //! | queued | address of its list's home | yes | whoever holds the mutex | granted, idle (cancelled) |
 //! | granted | `GRANTED` | no | the owner | idle |
 //!
@@ -38,6 +38,8 @@
 //!   unlink by way of any other is refused. A primitive whose [`Handle`] changes its mind is thus caught, not trusted.
 //! - **I6** A linked waiter's queue is neither moved nor freed: the waiter's handle keeps it borrowed (or counted) until
 //!   the waiter's drop, and nobody is given `&mut` to a pinned handle.
+//! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`] of it
+//!   lives. Whoever ends that (a grant, a cancellation, an entry that was not used) takes the waker out.
 //! - **I7** No foreign code (a waker's clone, wake or drop) runs under the mutex; `will_wake` only compares.
 
 mod list;
@@ -214,7 +216,7 @@ impl<'a, P: Protocol> Locked<'a, P> {
     #[inline]
     pub fn front(&mut self, list: usize) -> Option<Front<'_, 'a, P>> {
         let node = self.with_lists(|lists, _| lists.all()[list].head());
-        if node.is_null() { None } else { Some(Front { locked: self, node }) }
+        if node.is_null() { None } else { Some(Front { locked: self, list, node }) }
     }
 
     /// Appends all of list `from` to list `to`, in constant time.
@@ -269,6 +271,7 @@ impl<'a, P: Protocol> Locked<'a, P> {
 /// The longest waiting waiter of a list, under the mutex.
 pub struct Front<'l, 'a, P: Protocol> {
     locked: &'l mut Locked<'a, P>,
+    list: usize,
     node: *const Node<P::Data>,
 }
 
@@ -294,15 +297,15 @@ impl<P: Protocol> Front<'_, '_, P> {
         let node = self.node;
         // SAFETY: the node is linked (it is a list's head, under the mutex), hence alive (I4).
         unsafe {
-            self.locked.unlink(node);
-            let waker = (*node).body.with_mut(|body| {
-                (*body).wait.granted();
-                (*body).waker.take()
+            self.locked.with_lists(|lists, len| {
+                lists.all()[self.list].pop_front();
+                *len -= 1;
             });
+            let waker = Node::end_wait(node);
             // Ordering: Release pairs with the Acquire in `Waiter::poll_grant`, which is all that the owner does before
             // it uses the data and what the grant stands for. I3: nothing of the node is touched after this store.
             (*node).stage.store(GRANTED, Ordering::Release);
-            waker.expect("a linked waiter has a waker")
+            waker
         }
     }
 }

@@ -1,18 +1,18 @@
 //! A list of waiters beside a queue's own ones, under the same mutex.
 
-use super::{
-    List, Lists, Locked, Protocol,
-    list::{IDLE, Node},
-};
+use super::{List, Lists, Locked, Protocol, list::Node};
 use crate::sync::{UnsafeCell, atomic::AtomicUsize, atomic::Ordering};
 use crate::{const_unless_loom, diagnostics::Origin};
 use std::{fmt, ptr, slice};
+
+/// No queue's address.
+const NOBODY: usize = 0;
 
 /// A list beside the queue's own ones that is guarded by the mutex of whichever queue first put a waiter into it.
 ///
 /// For waiters that wait for something else before they join the queue itself, as a condition's do for a lock's.
 pub struct SideList<P: Protocol> {
-    /// The address of the queue whose mutex guards `list`; `IDLE` while the list is empty. Written under that mutex.
+    /// The address of the queue whose mutex guards `list`; `NOBODY` while the list is empty. Written under that mutex.
     owner: AtomicUsize,
     list: UnsafeCell<List<P::Data>>,
     /// How many are in it: for the curious, who need not hold any mutex.
@@ -41,7 +41,7 @@ impl<P: Protocol> SideList<P> {
         #[track_caller]
         pub const fn new() -> Self {
             SideList {
-                owner: AtomicUsize::new(IDLE),
+                owner: AtomicUsize::new(NOBODY),
                 list: UnsafeCell::new(List::EMPTY),
                 len: AtomicUsize::new(0),
                 origin: Origin::new("primitive"),
@@ -55,7 +55,7 @@ impl<P: Protocol> SideList<P> {
     #[inline]
     pub fn owner(&self) -> Option<usize> {
         // Ordering: Relaxed; whoever acts on it holds the mutex of that queue, under which it was written.
-        Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != IDLE)
+        Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != NOBODY)
     }
 
     /// What the list is called in reports, to be named.
@@ -91,7 +91,7 @@ impl<P: Protocol> SideList<P> {
     ) -> Result<(), ForeignQueue> {
         let caller = locked.queue.home();
         // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner let the empty list go.
-        if let Err(owner) = self.owner.compare_exchange(IDLE, caller, Ordering::Acquire, Ordering::Relaxed)
+        if let Err(owner) = self.owner.compare_exchange(NOBODY, caller, Ordering::Acquire, Ordering::Relaxed)
             && owner != caller
         {
             return Err(ForeignQueue { owner, caller });
@@ -163,7 +163,7 @@ impl<P: Protocol> SideList<P> {
         self.len.store(len, Ordering::Relaxed);
         if len == 0 {
             // Ordering: Release pairs with the Acquire in `push_back`: the next owner may have another mutex.
-            self.owner.store(IDLE, Ordering::Release);
+            self.owner.store(NOBODY, Ordering::Release);
         }
         result
     }

@@ -2,10 +2,13 @@
 
 use super::{
     ForeignQueue, Lists, Locked, Protocol, SideList, WaitQueue,
-    list::{GRANTED, IDLE, Node},
+    list::{GRANTED, IDLE, NEW, Node},
 };
-use crate::diagnostics::{Caller, Origin};
-use crate::sync::atomic::Ordering;
+use crate::{
+    const_unless_loom,
+    diagnostics::{Caller, Origin},
+    sync::atomic::Ordering,
+};
 use std::{
     fmt, mem,
     ops::{Deref, DerefMut},
@@ -51,24 +54,29 @@ pub trait Handle {
 /// The future pins it structurally and drives it: until it [`has_begun`](Self::has_begun), try the fast path, then make
 /// an [`entry`](Self::entry) and wait in a list; from then on [`poll_grant`](Self::poll_grant).
 ///
-/// A wait that has not begun is just its handle and its data: the node is made by the first entry, so that a fast path
-/// writes nothing that it does not need.
+/// A wait that has not begun is just its handle and its data beside empty links: nothing is moved when it begins, so that
+/// what was written in pieces need not be read as a whole while it is still on its way to the cache.
 pub struct Waiter<H: Handle> {
-    phase: Phase<H>,
+    node: Node<<H::Protocol as Protocol>::Data>,
+    handle: H,
     place: Caller,
 }
 
-enum Phase<H: Handle> {
-    New { handle: H, data: <H::Protocol as Protocol>::Data },
-    Begun(Seat<H>),
-}
+// SAFETY: the owner side of a waiter may move to another thread with its handle and data; a linked one is never moved
+// in memory (it is pinned), and what the list does to it happens under the mutex (I1) or before the Release of I3.
+unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Send> Send for Waiter<H> {}
+// SAFETY: through `&Waiter` one can only read the handle and the stage. (Asks more of the data than it must, as the
+// future around it would if it held them itself.)
+unsafe impl<H: Handle<Protocol: Protocol<Data: Send + Sync>> + Sync> Sync for Waiter<H> {}
 
 impl<H: Handle> Waiter<H> {
-    /// A wait that has not begun. Reports call the caller the place of the wait.
-    #[inline(always)]
-    #[track_caller]
-    pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
-        Waiter { phase: Phase::New { handle, data }, place: Caller::here() }
+    const_unless_loom! {
+        /// A wait that has not begun. Reports call the caller the place of the wait.
+        #[inline(always)]
+        #[track_caller]
+        pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
+            Waiter { node: Node::new(data), handle, place: Caller::here() }
+        }
     }
 
     /// Another place for reports.
@@ -84,19 +92,27 @@ impl<H: Handle> Waiter<H> {
         self.place
     }
 
-    /// Whether there was an [`entry`](Self::entry), and thus this future was polled before.
+    /// Whether the waiter has entered a list, and thus this future was polled before.
     #[inline(always)]
     pub fn has_begun(&self) -> bool {
-        matches!(self.phase, Phase::Begun(_))
+        // Ordering: Relaxed; only the owner leaves NEW (I2).
+        self.node.stage.load(Ordering::Relaxed) != NEW
     }
 
     /// The way to the primitive.
     #[inline(always)]
     pub fn handle(&self) -> &H {
-        match &self.phase {
-            Phase::New { handle, .. } => handle,
-            Phase::Begun(seat) => &seat.handle,
+        &self.handle
+    }
+
+    /// The data of a wait that has not begun: what a fast path needs, for one look at the stage.
+    #[inline(always)]
+    pub fn fresh(self: Pin<&mut Self>) -> Option<&mut <H::Protocol as Protocol>::Data> {
+        if self.has_begun() {
+            return None;
         }
+        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
+        Some(self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data }))
     }
 
     /// The data, while the waiter is neither queued nor granted.
@@ -106,11 +122,9 @@ impl<H: Handle> Waiter<H> {
     /// If it is: a bug of the primitive.
     #[inline(always)]
     pub fn data(self: Pin<&mut Self>) -> &mut <H::Protocol as Protocol>::Data {
-        // SAFETY: handle and data of a new wait are not pinned, and a seat is not moved here.
-        match unsafe { &mut self.get_unchecked_mut().phase } {
-            Phase::New { data, .. } => data,
-            Phase::Begun(seat) => seat.data(),
-        }
+        assert!(self.is_free(), "Waiter::data: the waiter is not idle");
+        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
+        self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data })
     }
 
     /// Takes the queue's mutex, with `waker` cloned before, so that this waiter may [enter](Entry::wait_in) a list.
@@ -120,21 +134,15 @@ impl<H: Handle> Waiter<H> {
     /// If the waiter is in one already: a bug of the primitive.
     #[inline]
     pub fn entry(self: Pin<&mut Self>, waker: &Waker) -> Entry<'_, H> {
+        assert!(self.is_free(), "Waiter::entry: the waiter is in a list already");
         // I7: cloned before the mutex is taken. And before the wait begins: a clone that panics leaves it as it was.
-        let (waker, place) = (waker.clone(), self.place);
-        // SAFETY: a new wait is not pinned yet, so its parts may be moved into the seat; the seat is not moved from here
-        // on. Nothing between the read and the write can unwind, so nothing is dropped twice.
-        let phase = unsafe {
-            let phase = &mut self.get_unchecked_mut().phase;
-            if let Phase::New { handle, data } = phase {
-                let seat = Seat { node: Node::new(ptr::read(data)), handle: ptr::read(handle) };
-                ptr::write(phase, Phase::Begun(seat));
-            }
-            phase
-        };
-        let Phase::Begun(seat) = phase else { unreachable!("the wait has just begun") };
-        // SAFETY: pinned with the waiter.
-        unsafe { Pin::new_unchecked(&*seat) }.entry(waker, place)
+        let waker = waker.clone();
+        let waiter = self.into_ref().get_ref();
+        // Written where it will stay: moved there later, by way of the stack, it cost a stalled load.
+        // SAFETY: not linked, so the node belongs to its owner (the table), which is us. There is no waker in it (I8).
+        waiter.node.body.with_mut(|body| unsafe { _ = (*body).waker.write(waker) });
+        let seat = Seat { waiter, is_taken: false };
+        Entry { locked: waiter.handle.queue().lock(), seat }
     }
 
     /// Polls a wait that has entered a list: ready once it is granted.
@@ -146,65 +154,6 @@ impl<H: Handle> Waiter<H> {
     /// If the wait is in no list, because it never entered one or was ready before.
     #[inline]
     pub fn poll_grant(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.into_ref().get_ref().phase {
-            Phase::Begun(seat) => seat.poll_grant(cx),
-            Phase::New { .. } => not_waiting(),
-        }
-    }
-}
-
-#[cold]
-fn not_waiting() -> ! {
-    panic!("a waiting future was polled after it was ready")
-}
-
-impl<H: Handle> fmt::Debug for Waiter<H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match &self.phase {
-            Phase::New { .. } => "new",
-            Phase::Begun(seat) => match seat.node.stage.load(Ordering::Relaxed) {
-                IDLE => "idle",
-                GRANTED => "granted",
-                _ => "queued",
-            },
-        };
-        f.debug_tuple("Waiter").field(&format_args!("{stage}")).finish()
-    }
-}
-
-/// The place in a queue: a node, and the way to the queue.
-struct Seat<H: Handle> {
-    node: Node<<H::Protocol as Protocol>::Data>,
-    handle: H,
-}
-
-// SAFETY: the owner side of a waiter may move to another thread with its handle and data; a linked one is never moved
-// in memory (it is pinned), and what the list does to it happens under the mutex (I1) or before the Release of I3.
-unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Send> Send for Seat<H> {}
-// SAFETY: through `&Waiter` one can only read the handle and the stage.
-unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Sync> Sync for Seat<H> {}
-
-impl<H: Handle> Seat<H> {
-    fn is_idle(&self) -> bool {
-        // Ordering: Relaxed; only the owner leaves or enters IDLE (I2).
-        self.node.stage.load(Ordering::Relaxed) == IDLE
-    }
-
-    fn data(&mut self) -> &mut <H::Protocol as Protocol>::Data {
-        assert!(self.is_idle(), "Waiter::data: the waiter is not idle");
-        // SAFETY: an idle node belongs to its owner (the table), who lends us the only access.
-        self.node.body.with_mut(|body| unsafe { &mut (*body).data })
-    }
-
-    #[inline]
-    fn entry(self: Pin<&Self>, waker: Waker, place: Caller) -> Entry<'_, H> {
-        assert!(self.is_idle(), "Waiter::entry: the waiter is in a list already");
-        let seat = self.get_ref();
-        Entry { locked: seat.handle.queue().lock(), seat, waker: Some(waker), place }
-    }
-
-    #[inline]
-    fn poll_grant(&self, cx: &mut Context<'_>) -> Poll<()> {
         // Ordering: Acquire pairs with the Release in `Front::grant`.
         if self.node.stage.load(Ordering::Acquire) == GRANTED || self.granted_or_rearmed(cx.waker()) {
             // Ordering: Relaxed; the node is ours again (I2), and nobody else looks at an unlinked node.
@@ -214,6 +163,13 @@ impl<H: Handle> Seat<H> {
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+
+    /// Whether the waiter is neither queued nor granted.
+    #[inline(always)]
+    fn is_free(&self) -> bool {
+        // Ordering: Relaxed; only the owner enters or leaves these stages (I2).
+        self.node.stage.load(Ordering::Relaxed) <= IDLE
     }
 
     /// Whether the waiter has been granted by now; if not, `waker` is the one that the grant will wake.
@@ -226,17 +182,18 @@ impl<H: Handle> Seat<H> {
             // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
             match self.node.stage.load(Ordering::Relaxed) {
                 GRANTED => return true,
-                IDLE => not_waiting(),
-                home => _ = self.place(queue, home),
+                NEW | IDLE => not_waiting(),
+                home => _ = self.linked_in(queue, home),
             }
-            // SAFETY: the node is linked in a list that this mutex guards (`place`), so its body is ours (I1).
+            // SAFETY: the node is linked in a list that this mutex guards (`linked_in`), so its body is ours (I1) and has a
+            // waker (I8).
             let armed = self.node.body.with_mut(|body| unsafe {
-                let current = &mut (*body).waker;
-                if current.as_ref().is_some_and(|current| current.will_wake(waker)) {
+                let current = (*body).waker.assume_init_mut();
+                if current.will_wake(waker) {
                     return true;
                 }
-                if fresh.is_some() {
-                    mem::swap(current, &mut fresh);
+                if let Some(fresh) = &mut fresh {
+                    mem::swap(current, fresh);
                     return true;
                 }
                 false
@@ -253,7 +210,7 @@ impl<H: Handle> Seat<H> {
     /// Where a linked waiter is, given the queue that its handle leads to, whose mutex we hold, and its stage.
     ///
     /// Aborts if the handle does not lead there any more (I5): unwinding would free a linked waiter.
-    fn place(&self, queue: &WaitQueue<H::Protocol>, home: usize) -> Place<'_, H::Protocol> {
+    fn linked_in(&self, queue: &WaitQueue<H::Protocol>, home: usize) -> Place<'_, H::Protocol> {
         if home == queue.home() {
             return Place::Queue;
         }
@@ -266,19 +223,6 @@ impl<H: Handle> Seat<H> {
         }
     }
 
-    /// Makes the waiter ready for a list of `home`, whose mutex is held. Only an [`Entry`] may do that.
-    #[inline(always)]
-    fn arm(&self, waker: Option<Waker>, home: usize, origin: &Origin, place: Caller) {
-        let waker = waker.expect("Entry: the waiter is in a list already");
-        // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made the entry. The
-        // old waker is None: a grant takes it, and a cancelled waiter is gone; so nothing foreign is dropped here (I7).
-        self.node.body.with_mut(|body| unsafe {
-            (*body).waker = Some(waker);
-            (*body).wait.for_primitive(origin, H::CALL, place);
-        });
-        // Ordering: Relaxed, by I2: we hold the mutex of `home`.
-        self.node.stage.store(home, Ordering::Relaxed);
-    }
     /// The slow part of drop: the waiter is queued or granted.
     #[cold]
     fn cancel(&mut self) {
@@ -289,16 +233,19 @@ impl<H: Handle> Seat<H> {
         // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
         let place = match self.node.stage.load(Ordering::Relaxed) {
             GRANTED => None,
-            home => Some(self.place(queue, home)),
+            home => Some(self.linked_in(queue, home)),
         };
         let node = ptr::from_ref(&self.node);
         match place {
             None => {}
-            // SAFETY: linked in a list of this queue, by `place`.
+            // SAFETY: linked in a list of this queue, by `linked_in`.
             Some(Place::Queue) => unsafe { locked.unlink(node) },
-            // SAFETY: linked in this side list, whose owner is the queue that we hold, by `place`.
+            // SAFETY: linked in this side list, whose owner is the queue that we hold, by `linked_in`.
             Some(Place::Side(side)) => unsafe { side.remove(node) },
         }
+        // Dropped last of all, without the mutex (I7).
+        // SAFETY: it was linked until now, and will not be again (I8).
+        let _waker = place.is_some().then(|| unsafe { Node::take_waker(node) });
         mem::forget(bomb);
         // Ordering: Relaxed; unlinked, so ours (I2).
         self.node.stage.store(IDLE, Ordering::Relaxed);
@@ -312,6 +259,23 @@ impl<H: Handle> Seat<H> {
             Some(Place::Queue) => self.handle.cancel_queued(locked, data),
             Some(Place::Side(_)) => self.handle.cancel_in_side_list(locked, data),
         }
+    }
+}
+
+#[cold]
+fn not_waiting() -> ! {
+    panic!("a waiting future was polled after it was ready")
+}
+
+impl<H: Handle> fmt::Debug for Waiter<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match self.node.stage.load(Ordering::Relaxed) {
+            NEW => "new",
+            IDLE => "idle",
+            GRANTED => "granted",
+            _ => "queued",
+        };
+        f.debug_tuple("Waiter").field(&format_args!("{stage}")).finish()
     }
 }
 
@@ -335,10 +299,38 @@ impl Drop for AbortOnUnwind {
 pub struct Entry<'w, H: Handle> {
     // The fields are dropped in this order, which I7 needs.
     locked: Locked<'w, H::Protocol>,
-    seat: &'w Seat<H>,
-    /// Present until the waiter is linked; while it is, the waiter's body is ours as it is the owner's.
-    waker: Option<Waker>,
-    place: Caller,
+    seat: Seat<'w, H>,
+}
+
+/// A waiter with a waker in it, that may enter one list.
+struct Seat<'w, H: Handle> {
+    waiter: &'w Waiter<H>,
+    /// Until then the waiter's body is ours, as it is the owner's.
+    is_taken: bool,
+}
+
+impl<H: Handle> Seat<'_, H> {
+    /// Makes the waiter ready for a list of `home`, whose mutex is held.
+    #[inline(always)]
+    fn take(&mut self, home: usize, origin: &Origin) {
+        assert!(!self.is_taken, "Entry: the waiter is in a list already");
+        self.is_taken = true;
+        let place = self.waiter.place;
+        // SAFETY: we hold the mutex of the list that it enters.
+        self.waiter.node.body.with_mut(|body| unsafe { (*body).wait.for_primitive(origin, H::CALL, place) });
+        // Ordering: Relaxed, by I2: we hold the mutex of `home`.
+        self.waiter.node.stage.store(home, Ordering::Relaxed);
+    }
+}
+
+impl<H: Handle> Drop for Seat<'_, H> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if !self.is_taken {
+            // SAFETY: not linked, so the waker is there (I8) and ours.
+            drop(unsafe { Node::take_waker(&self.waiter.node) });
+        }
+    }
 }
 
 impl<H: Handle> Entry<'_, H> {
@@ -349,9 +341,9 @@ impl<H: Handle> Entry<'_, H> {
     /// If the waiter has entered a list already: a bug of the primitive.
     #[inline]
     pub fn data(&mut self) -> &mut <H::Protocol as Protocol>::Data {
-        assert!(self.waker.is_some(), "Entry::data: the waiter is in a list already");
+        assert!(!self.seat.is_taken, "Entry::data: the waiter is in a list already");
         // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made this entry.
-        self.seat.node.body.with_mut(|body| unsafe { &mut (*body).data })
+        self.seat.waiter.node.body.with_mut(|body| unsafe { &mut (*body).data })
     }
 
     /// Enters the queue's list number `list` as its last waiter.
@@ -362,13 +354,13 @@ impl<H: Handle> Entry<'_, H> {
     #[inline]
     pub fn wait_in(&mut self, list: usize) {
         let (home, origin) = (self.locked.queue.home(), self.locked.origin());
-        let Entry { locked, seat, waker, place } = self;
+        let Entry { locked, seat } = self;
         locked.with_lists(|lists, len| {
             // First of all: a wrong number must leave the waiter idle.
             let list = &mut lists.all()[list];
-            seat.arm(waker.take(), home, origin, *place);
+            seat.take(home, origin);
             // SAFETY: I1 (we hold the mutex). The node was idle, is pinned, and its drop unlinks it (I4).
-            unsafe { list.push_back(&seat.node) };
+            unsafe { list.push_back(&seat.waiter.node) };
             *len += 1;
         });
     }
@@ -379,12 +371,12 @@ impl<H: Handle> Entry<'_, H> {
     ///
     /// If the handle has no side list, or the waiter has entered a list already: bugs of the primitive.
     pub fn wait_in_side_list(&mut self) -> Result<(), ForeignQueue> {
-        let Entry { locked, seat, waker, place } = self;
-        let side = seat.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
-        assert!(waker.is_some(), "Entry: the waiter is in a list already");
-        // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `arm` follows at once.
-        unsafe { side.push_back(locked, &seat.node)? };
-        seat.arm(waker.take(), side.home(), side.origin(), *place);
+        let Entry { locked, seat } = self;
+        let side = seat.waiter.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
+        assert!(!seat.is_taken, "Entry: the waiter is in a list already");
+        // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `take` follows at once.
+        unsafe { side.push_back(locked, &seat.waiter.node)? };
+        seat.take(side.home(), side.origin());
         Ok(())
     }
 }
@@ -406,14 +398,14 @@ impl<H: Handle> DerefMut for Entry<'_, H> {
 
 impl<H: Handle> fmt::Debug for Entry<'_, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("entered", &self.waker.is_none()).finish_non_exhaustive()
+        f.debug_struct("Entry").field("entered", &self.seat.is_taken).finish_non_exhaustive()
     }
 }
 
-impl<H: Handle> Drop for Seat<H> {
+impl<H: Handle> Drop for Waiter<H> {
     #[inline]
     fn drop(&mut self) {
-        if !self.is_idle() {
+        if !self.is_free() {
             self.cancel();
         }
     }
