@@ -35,7 +35,10 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     pub(crate) fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         match self.try_put(item) {
             Ok(()) => Ok(()),
-            Err(TryPutError::Full(item)) => blocking::wait(self.put(item)),
+            Err(TryPutError::Full(item)) => {
+                let cargo = Cargo { is_blocking: true, ..Cargo::new(item) };
+                blocking::wait(Put { waiter: Waiter::new(Putter(self), cargo) })
+            }
             Err(TryPutError::Closed(item)) => Err(PutError(item)),
         }
     }
@@ -87,7 +90,8 @@ impl<T, S: Store<T>> Handle for Putter<'_, T, S> {
     }
 
     fn cancel_granted(&self, _: &mut Cargo<T>) {
-        self.0.turn(|mut turn| turn.redeem_grant());
+        // Its item is still with it: that of a blocking put may be in, but nobody can drop a blocking put.
+        self.0.turn(|mut turn| turn.return_grant());
     }
 }
 
@@ -122,17 +126,14 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        if waiter.has_begun() {
-            return poll_granted_put(waiter, cx);
-        }
         let raw = waiter.handle().0;
+        let Some(mut cargo) = waiter.as_mut().fresh() else { return poll_granted_put(waiter, cx) };
         loop {
-            let item = &mut waiter.as_mut().data().item;
-            match raw.attempt(|mut turn| turn.put(item), Result::is_ok) {
+            match raw.attempt(|mut turn| turn.put(&mut cargo.item), Result::is_ok) {
                 Ok(()) => return Poll::Ready(Ok(())),
-                Err(Refusal::Closed) => return Poll::Ready(Err(PutError(kept(item.take())))),
+                Err(Refusal::Closed) => return Poll::Ready(Err(PutError(kept(cargo.item.take())))),
                 Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
-                Err(Refusal::Full) => {}
+                Err(Refusal::Full) => cargo = waiter.as_mut().data(),
             }
         }
     }
@@ -155,6 +156,10 @@ fn poll_granted_put<T, S: Store<T>>(
     ready!(waiter.as_mut().poll_grant(cx));
     let raw = waiter.handle().0;
     let item = &mut waiter.data().item;
+    if item.is_none() {
+        // It cannot be cancelled, and has entered.
+        return Poll::Ready(Ok(()));
+    }
     let valid = raw.turn(|mut turn| turn.put_granted(item));
     Poll::Ready(if valid { Ok(()) } else { Err(PutError(kept(item.take()))) })
 }
@@ -254,7 +259,7 @@ impl<T, S: Store<T>> Slot<'_, T, S> {
 
 impl<T, S: Store<T>> Drop for Slot<'_, T, S> {
     fn drop(&mut self) {
-        self.raw.turn(|mut turn| turn.redeem_slot());
+        self.raw.turn(|mut turn| turn.return_slot());
     }
 }
 

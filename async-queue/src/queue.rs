@@ -107,8 +107,8 @@ macro_rules! queue {
                 self.0.try_put(item)
             }
 
-            /// [`put`](Self::put) with this thread waiting, in one line with the futures that wait. It yields a few times
-            /// before it parks.
+            /// [`put`](Self::put) with this thread waiting, in one line with the futures that wait. Its item enters as soon as
+            /// it is its turn, whether or not the thread runs by then. It yields a few times before it parks.
             ///
             /// Not for use inside a future: it stops the executor's thread.
             ///

@@ -8,8 +8,9 @@
 //! | `Closed` | fail, those that were granted a slot too | take; wait for the held slots; then fail | may put |
 //! | `Revoked` | fail | take (items that were given back), else fail | fail |
 //!
-//! A phase only moves down this table. *Room* is `len + granted + slots < capacity`: the items inside, the slots
-//! granted to puts and reserves that have not been polled since, and the [`Slot`](crate::Slot)s that are held.
+//! A phase only moves down this table. There is *room* for the capacity, less the items inside, the slots granted to puts
+//! and reserves that have not been polled since, and the [`Slot`](crate::Slot)s that are held; a negative one after an
+//! item was given back to a full queue.
 //!
 //! # Transitions
 //!
@@ -20,7 +21,7 @@
 //! |---|---|---|
 //! | a waiting getter | an item | it is handed the item |
 //! | a waiting getter | none, none promised, and the queue closed | it is told so |
-//! | a waiting putter | room | it is granted a slot |
+//! | a waiting putter | room | it is granted a slot, or, if it cannot be cancelled, its item enters |
 //! | a waiting putter | the queue closed | it is told so |
 //! | a released joiner | | it is told so |
 //!
@@ -33,7 +34,7 @@
 //! - **Q3** `len + out` is the number of unfinished items, and never negative. Items that enter, leave or come back move
 //!   between the two; only `task_done` and `close_now` lower the sum.
 //! - **Q4** Grants are void once the queue is closed, and slots once it is revoked: whoever comes with one counts nothing
-//!   down. Nobody looks at `granted` from then on; `slots` is 0.
+//!   down. Nobody looks at `room` from then on; `slots` is 0.
 //! - **Q5** Items are not dropped under the mutex, no waker is cloned, woken or dropped under it. The one piece of
 //!   foreign code that runs under it is the items' `Ord` in a priority queue; if it panics, nothing has changed, and the
 //!   end of the turn still settles.
@@ -63,16 +64,18 @@ pub(crate) const RELEASED: usize = 3;
 /// What travels in a waiter: the item of a put on its way in, the item for a get on its way out.
 pub(crate) struct Cargo<T> {
     pub(crate) item: Option<T>,
+    /// Of a put: it has a thread of its own, which waits for its end. Nobody can drop it, so its item need not wait for it.
+    pub(crate) is_blocking: bool,
     /// Of an item that leaves: its number in the order in which items entered.
     pub(crate) order: u64,
 }
 
 impl<T> Cargo<T> {
-    pub(crate) const EMPTY: Self = Cargo { item: None, order: 0 };
+    pub(crate) const EMPTY: Self = Cargo { item: None, is_blocking: false, order: 0 };
 
     #[inline(always)]
     pub(crate) fn new(item: T) -> Self {
-        Cargo { item: Some(item), order: 0 }
+        Cargo { item: Some(item), is_blocking: false, order: 0 }
     }
 }
 
@@ -98,8 +101,8 @@ pub(crate) enum Phase {
 pub(crate) struct State<S> {
     pub(crate) store: S,
     pub(crate) phase: Phase,
-    /// Slots of puts and reserves that were granted and have not been polled since.
-    pub(crate) granted: usize,
+    /// How many more items or slots have a place.
+    pub(crate) room: isize,
     /// Slots that are held.
     pub(crate) slots: usize,
     /// Items that were taken out, minus those that were done (Q3).
@@ -117,7 +120,11 @@ impl<T, S: Store<T>> RawQueue<T, S> {
         #[inline]
         #[track_caller]
         pub(crate) const fn new(kind: &'static str, capacity: Option<NonZeroUsize>, store: S) -> Self {
-            let state = State { store, phase: Phase::Open, granted: 0, slots: 0, out: 0, order: 0 };
+            let room = match capacity {
+                Some(capacity) if capacity.get() < isize::MAX as usize => capacity.get() as isize,
+                _ => isize::MAX,
+            };
+            let state = State { store, phase: Phase::Open, room, slots: 0, out: 0, order: 0 };
             let mut queue = WaitQueue::new(capacity, state);
             queue.origin_mut().set_kind(kind);
             RawQueue(queue)

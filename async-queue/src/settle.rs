@@ -14,33 +14,45 @@ use waitline::Wakers;
 
 /// Makes transitions until nothing more can be decided; `false` if there are more than `wakers` can hold.
 ///
-/// In one pass: an item that is handed over makes room at most, and a slot that is granted brings its item later.
+/// In one pass, unless the item of a put that blocks its thread enters: else an item that is handed over makes room at
+/// most, and a slot that is granted brings its item later.
 fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> bool {
     let mut turn = Turn(locked);
-    while turn.front(GETTERS).is_some() {
-        let parcel = turn.take();
-        if parcel.is_none() && !turn.is_drained() {
-            break;
+    loop {
+        while turn.front(GETTERS).is_some() {
+            let parcel = turn.take();
+            if parcel.is_none() && !turn.is_drained() {
+                break;
+            }
+            let Some(mut getter) = turn.front(GETTERS) else { break };
+            if let Some(Parcel { order, item }) = parcel {
+                *getter.data() = Cargo { item: Some(item), order, is_blocking: false };
+            }
+            wakers.push(getter.grant());
+            if wakers.is_full() {
+                return false;
+            }
         }
-        let Some(mut getter) = turn.front(GETTERS) else { break };
-        if let Some(Parcel { order, item }) = parcel {
-            *getter.data() = Cargo { item: Some(item), order };
-        }
-        wakers.push(getter.grant());
-        if wakers.is_full() {
-            return false;
-        }
-    }
-    while turn.front(PUTTERS).is_some() {
-        if turn.phase == Phase::Open && !turn.has_room() {
-            break;
-        }
-        turn.granted += 1;
-        if let Some(putter) = turn.front(PUTTERS) {
+        let mut items_came = false;
+        while turn.phase != Phase::Open || turn.room > 0 {
+            let open = turn.phase == Phase::Open;
+            let Some(mut putter) = turn.front(PUTTERS) else { break };
+            let cargo = putter.data();
+            // In a queue that compares, the comparison and its panic are the putter's own business.
+            let mut item = if cargo.is_blocking && open && !S::COMPARES { cargo.item.take() } else { None };
             wakers.push(putter.grant());
+            if item.is_some() {
+                turn.put_at_once(&mut item);
+                items_came = true;
+            } else {
+                turn.room -= 1;
+            }
+            if wakers.is_full() {
+                return false;
+            }
         }
-        if wakers.is_full() {
-            return false;
+        if !items_came {
+            break;
         }
     }
     while let Some(joiner) = turn.front(RELEASED) {

@@ -10,7 +10,13 @@ use std::{collections::VecDeque, fmt, mem};
 /// let put: Put<'_, u8, Fifo<u8>> = queue.put(1);
 /// # drop(put);
 /// ```
-pub struct Fifo<T>(VecDeque<Parcel<T>>);
+pub struct Fifo<T> {
+    /// One after the other, so that their numbers need not be kept: the first one's is `first`.
+    ring: VecDeque<T>,
+    first: u64,
+    /// Items that were given back, newest first; all of them older than those in the ring.
+    returned: Vec<Parcel<T>>,
+}
 
 /// Last in, first out: the order of [`LifoQueue`](crate::LifoQueue).
 ///
@@ -45,6 +51,9 @@ pub struct Parcel<T> {
 ///
 /// A call whose comparison of two items panics has changed nothing; an item that it was to take is still in its place.
 pub trait Store<T>: Default {
+    /// Whether `push` compares items.
+    const COMPARES: bool;
+
     /// The number of items.
     fn len(&self) -> usize;
 
@@ -68,48 +77,58 @@ pub trait Store<T>: Default {
 }
 
 /// The item that a call was given.
-fn taken<T>(order: u64, item: &mut Option<T>) -> Parcel<T> {
-    Parcel { order, item: item.take().expect("a put was polled after it was ready") }
+fn taken<T>(item: &mut Option<T>) -> T {
+    item.take().expect("a put was polled after it was ready")
 }
 
 impl<T> Fifo<T> {
     pub(crate) const fn new() -> Self {
-        Fifo(VecDeque::new())
+        Fifo { ring: VecDeque::new(), first: 0, returned: Vec::new() }
     }
 }
 
 impl<T> Store<T> for Fifo<T> {
+    const COMPARES: bool = false;
+
     #[inline]
     fn len(&self) -> usize {
-        self.0.len()
+        self.ring.len() + self.returned.len()
     }
 
     #[inline]
     fn push(&mut self, order: u64, item: &mut Option<T>) {
-        self.0.push_back(taken(order, item));
+        debug_assert_eq!(order, self.first + self.ring.len() as u64);
+        self.ring.push_back(taken(item));
     }
 
+    #[cold]
     fn put_back(&mut self, order: u64, item: &mut Option<T>) {
-        let place = self.0.partition_point(|parcel| parcel.order < order);
-        self.0.insert(place, taken(order, item));
+        let place = self.returned.partition_point(|parcel| parcel.order > order);
+        self.returned.insert(place, Parcel { order, item: taken(item) });
     }
 
     #[inline]
     fn pop(&mut self) -> Option<Parcel<T>> {
-        self.0.pop_front()
+        if !self.returned.is_empty() {
+            return self.returned.pop();
+        }
+        let item = self.ring.pop_front()?;
+        let order = self.first;
+        self.first = order + 1;
+        Some(Parcel { order, item })
     }
 
     #[inline]
     fn allocated(&self) -> usize {
-        self.0.capacity()
+        self.ring.capacity()
     }
 
     fn shrink(&mut self, items: usize) {
-        self.0.shrink_to(items);
+        self.ring.shrink_to(items);
     }
 
     fn into_items(self) -> Vec<T> {
-        self.0.into_iter().map(|parcel| parcel.item).collect()
+        self.returned.into_iter().rev().map(|parcel| parcel.item).chain(self.ring).collect()
     }
 }
 
@@ -120,6 +139,8 @@ impl<T> Lifo<T> {
 }
 
 impl<T> Store<T> for Lifo<T> {
+    const COMPARES: bool = false;
+
     #[inline]
     fn len(&self) -> usize {
         self.0.len()
@@ -127,12 +148,12 @@ impl<T> Store<T> for Lifo<T> {
 
     #[inline]
     fn push(&mut self, order: u64, item: &mut Option<T>) {
-        self.0.push(taken(order, item));
+        self.0.push(Parcel { order, item: taken(item) });
     }
 
     fn put_back(&mut self, order: u64, item: &mut Option<T>) {
         let place = self.0.partition_point(|parcel| parcel.order < order);
-        self.0.insert(place, taken(order, item));
+        self.0.insert(place, Parcel { order, item: taken(item) });
     }
 
     #[inline]
@@ -169,6 +190,8 @@ impl<T> Priority<T> {
 }
 
 impl<T: Ord> Store<T> for Priority<T> {
+    const COMPARES: bool = true;
+
     #[inline]
     fn len(&self) -> usize {
         self.0.len()
@@ -182,7 +205,7 @@ impl<T: Ord> Store<T> for Priority<T> {
                 place = (place - 1) / 2;
             }
         }
-        self.0.push(taken(order, item));
+        self.0.push(Parcel { order, item: taken(item) });
         let mut hole = last;
         while hole > place {
             self.0.swap(hole, (hole - 1) / 2);
@@ -258,7 +281,7 @@ impl<T> Default for Priority<T> {
 
 impl<T> fmt::Debug for Fifo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Fifo({})", self.0.len())
+        write!(f, "Fifo({})", self.len())
     }
 }
 

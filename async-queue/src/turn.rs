@@ -34,13 +34,6 @@ impl<T, S: Store<T>> DerefMut for Turn<'_, '_, T, S> {
 }
 
 impl<T, S: Store<T>> Turn<'_, '_, T, S> {
-    /// Whether a putter may be granted a slot.
-    #[inline(always)]
-    pub(crate) fn has_room(&self) -> bool {
-        let taken = self.store.len() + self.granted + self.slots;
-        self.word().is_none_or(|capacity| taken < capacity.get())
-    }
-
     /// Whether there is no item and will be none.
     pub(crate) fn is_drained(&self) -> bool {
         self.phase != Phase::Open && self.slots == 0 && self.store.len() == 0
@@ -56,77 +49,79 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
     pub(crate) fn admit(&mut self) -> Result<(), Refusal> {
         if self.phase != Phase::Open {
             Err(Refusal::Closed)
-        } else if self.has_room() && self.front(PUTTERS).is_none() {
+        } else if self.room > 0 && self.front(PUTTERS).is_none() {
             Ok(())
         } else {
             Err(Refusal::Full)
         }
     }
 
-    /// Lets an item in that has a place.
+    /// Lets an item in for which there is room. If its comparison with others panics, there still is.
     #[inline(always)]
-    fn enter(&mut self, item: &mut Option<T>) {
+    pub(crate) fn put_at_once(&mut self, item: &mut Option<T>) {
         let order = self.order;
         self.store.push(order, item);
         self.order = order + 1;
+        self.room -= 1;
     }
 
     /// A newcomer's put. Takes the item out of its place if it succeeds.
     #[inline(always)]
     pub(crate) fn put(&mut self, item: &mut Option<T>) -> Result<(), Refusal> {
         self.admit()?;
-        self.enter(item);
+        self.put_at_once(item);
         Ok(())
     }
 
     /// A newcomer's reservation.
     pub(crate) fn reserve(&mut self) -> Result<(), Refusal> {
         self.admit()?;
+        self.room -= 1;
         self.slots += 1;
         Ok(())
     }
 
-    /// Gives the place up that was granted to a waiting put or reserve; `false` if it was void (Q4).
-    pub(crate) fn redeem_grant(&mut self) -> bool {
+    /// Gives the place up that was granted to a waiting put or reserve, unless it is void (Q4).
+    pub(crate) fn return_grant(&mut self) {
+        if self.phase == Phase::Open {
+            self.room += 1;
+        }
+    }
+
+    /// Gives a held slot up, unless it is void (Q4).
+    pub(crate) fn return_slot(&mut self) {
+        if self.phase != Phase::Revoked {
+            self.slots -= 1;
+            self.room += 1;
+        }
+    }
+
+    /// Puts the item of a waiting put that was granted its slot; `false` if that is void (Q4).
+    #[inline(always)]
+    pub(crate) fn put_granted(&mut self, item: &mut Option<T>) -> bool {
         let valid = self.phase == Phase::Open;
         if valid {
-            self.granted -= 1;
+            self.room += 1;
+            self.put_at_once(item);
         }
         valid
     }
 
-    /// Gives the place of a held slot up; `false` if it was void (Q4).
-    pub(crate) fn redeem_slot(&mut self) -> bool {
-        let valid = self.phase != Phase::Revoked;
-        if valid {
-            self.slots -= 1;
-        }
-        valid
-    }
-
-    /// Puts the item of a waiting put that was granted its slot.
-    pub(crate) fn put_granted(&mut self, item: &mut Option<T>) -> bool {
-        let valid = self.redeem_grant();
-        if valid {
-            self.enter(item);
-        }
-        valid
-    }
-
-    /// Makes the grant of a waiting reserve a held slot.
+    /// Makes the grant of a waiting reserve a held slot; `false` if it is void (Q4).
     pub(crate) fn hold_granted(&mut self) -> bool {
-        let valid = self.redeem_grant();
+        let valid = self.phase == Phase::Open;
         if valid {
             self.slots += 1;
         }
         valid
     }
 
-    /// Puts into a held slot.
+    /// Puts into a held slot; `false` if it is void (Q4).
     pub(crate) fn put_into_slot(&mut self, item: &mut Option<T>) -> bool {
-        let valid = self.redeem_slot();
+        let valid = self.phase != Phase::Revoked;
         if valid {
-            self.enter(item);
+            self.return_slot();
+            self.put_at_once(item);
         }
         valid
     }
@@ -139,6 +134,7 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
     pub(crate) fn take(&mut self) -> Option<Parcel<T>> {
         let parcel = self.store.pop()?;
         self.out += 1;
+        self.room += 1;
         if self.word().is_none() && self.store.allocated() > KEPT {
             shrink(&mut self.store);
         }
@@ -149,6 +145,7 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
     pub(crate) fn give_back(&mut self, cargo: &mut Cargo<T>) {
         self.store.put_back(cargo.order, &mut cargo.item);
         self.out -= 1;
+        self.room -= 1;
     }
 
     /// Whether this is a change.

@@ -112,17 +112,17 @@ fn an_empty_queue_owns_no_memory() {
 }
 
 macro_rules! burst_of {
-    ($queue:expr) => {{
+    ($queue:expr, $bytes:expr) => {{
         let queue = $queue;
         let before = allocated_bytes();
         (0..100_000u64).for_each(|item| queue.try_put(item).unwrap());
         let peak = allocated_bytes() - before;
-        assert!(peak >= 100_000 * 16, "{peak}");
+        assert!(peak >= 100_000 * $bytes, "{peak}");
         let mut checked = 0;
         while queue.try_get().is_ok() {
-            // At most four times what is inside, and the 64 that are kept; a parcel of this item has 16 bytes.
+            // At most four times what is inside, and the 64 that are kept.
             let held = allocated_bytes() - before;
-            let allowed = (4 * (queue.len() as isize + 1)).max(2 * 64) * 16;
+            let allowed = (4 * (queue.len() as isize + 1)).max(2 * 64) * $bytes;
             assert!(held <= allowed, "{held} bytes for {} items", queue.len());
             checked += 1;
         }
@@ -141,14 +141,15 @@ macro_rules! burst_of {
 
 #[test]
 fn an_unbounded_queue_shrinks_after_a_burst() {
-    burst_of!(Queue::unbounded());
-    burst_of!(LifoQueue::unbounded());
-    burst_of!(PriorityQueue::unbounded());
+    // Where items do not leave as they came, each has its number beside it.
+    burst_of!(Queue::unbounded(), 8);
+    burst_of!(LifoQueue::unbounded(), 16);
+    burst_of!(PriorityQueue::unbounded(), 16);
 }
 
 #[test]
 fn sizes_are_what_the_docs_say() {
-    assert!(size_of::<Queue<u64>>() <= 128, "{}", size_of::<Queue<u64>>());
+    assert!(size_of::<Queue<u64>>() <= 152, "{}", size_of::<Queue<u64>>());
     assert!(size_of::<LifoQueue<u64>>() <= 128);
     assert!(size_of::<PriorityQueue<u64>>() <= 128);
     assert_eq!(size_of::<channel::Sender<u64>>(), size_of::<usize>());

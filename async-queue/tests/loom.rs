@@ -52,6 +52,49 @@ fn one_producer_and_one_consumer() {
     });
 }
 
+/// Proves: the item of a thread that blocks in a put is taken from it when there is room, once, in order, and with all that
+/// its maker wrote; the thread is told. A get that is dropped gives such an item back.
+#[test]
+fn a_blocked_producer_and_a_consumer() {
+    model("queue 1x1, blocking", || {
+        let queue = Arc::new(Queue::bounded(1));
+        let producer = spawn({
+            let queue = queue.clone();
+            move || (1..=3).for_each(|number| assert!(queue.put_blocking(Item::new(number)).is_ok()))
+        });
+        let mut first = 1;
+        if let Poll::Ready(item) = poll_once(pin!(queue.get())) {
+            assert_eq!(item.map(Item::number), Ok(first));
+            first += 1;
+        }
+        for number in first..=3 {
+            assert_eq!(queue.get_blocking().map(Item::number), Ok(number));
+        }
+        producer.join().unwrap();
+        assert!(queue.is_empty() && queue.unfinished() == 3);
+    });
+}
+
+/// Proves: a thread that blocks in a put gets its item back if the queue is closed before there is room, and else not.
+#[test]
+fn a_blocked_producer_and_a_close() {
+    model("close against a blocked put", || {
+        let queue = Arc::new(Queue::bounded(1));
+        assert!(queue.try_put(Item::new(1)).is_ok());
+        let producer = spawn({
+            let queue = queue.clone();
+            move || queue.put_blocking(Item::new(2)).map_err(|error| error.into_inner().number())
+        });
+        assert_eq!(queue.try_get().map(Item::number), Ok(1));
+        queue.close();
+        let left = queue.try_get().map(Item::number);
+        match producer.join().unwrap() {
+            Ok(()) => assert_eq!(left, Ok(2)),
+            Err(item) => assert_eq!((item, left), (2, Err(TryGetError::Closed))),
+        }
+    });
+}
+
 /// Proves: two producers that wait for the same place both get it in turn, and nothing is lost.
 #[test]
 fn two_producers_and_one_consumer() {

@@ -1,6 +1,6 @@
 //! Hazards 8 and 9: strictly first come, first served, newcomers and `try_` calls included.
 
-use crate::{counts, now, waiting};
+use crate::{counts, now, until_waiting, waiting};
 use std::{pin::pin, task::Poll};
 use waitline::testing::poll_once;
 use waitline_queue::{LifoQueue, PriorityQueue, Queue, TryGetError, TryPutError, TryReserveError};
@@ -205,9 +205,7 @@ fn threads_and_futures_stand_in_one_line() {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| queue.put_blocking(2));
         // Until it waits: the queue counts its waiters.
-        while !format!("{queue:?}").ends_with("waiters: 2 }") {
-            std::thread::yield_now();
-        }
+        until_waiting(&queue, 2);
         let (mut third, third_waker) = waiting(queue.put(3));
         assert_eq!(queue.try_get(), Ok(0));
         assert_eq!(now(first.as_mut()), Ok(()));
@@ -217,11 +215,42 @@ fn threads_and_futures_stand_in_one_line() {
         assert_eq!(now(third.as_mut()), Ok(()));
         let thread = scope.spawn(|| (queue.get_blocking(), queue.get_blocking(), queue.get_blocking()));
         assert_eq!(queue.put_blocking(4), Ok(()));
-        while !format!("{queue:?}").ends_with("waiters: 1 }") {
-            std::thread::yield_now();
-        }
+        until_waiting(&queue, 1);
         assert!(queue.close());
         assert_eq!(thread.join().unwrap(), (Ok(3), Ok(4), Err(waitline_queue::GetError)));
+    });
+}
+
+#[test]
+fn the_item_of_a_blocked_thread_enters_as_soon_as_there_is_room() {
+    for _ in 0..100 {
+        let queue = Queue::bounded(1);
+        queue.try_put(1).unwrap();
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(|| queue.put_blocking(2));
+            until_waiting(&queue, 1);
+            // Whether or not the thread runs in between.
+            assert_eq!((queue.try_get(), queue.try_get()), (Ok(1), Ok(2)));
+            assert_eq!(thread.join().unwrap(), Ok(()));
+            assert_eq!((queue.unfinished(), queue.is_full()), (2, false));
+        });
+    }
+}
+
+#[test]
+fn the_item_of_a_blocked_thread_reaches_a_getter_by_way_of_a_cancelled_put() {
+    let queue = Queue::bounded(1);
+    queue.try_put(1).unwrap();
+    let (granted, _) = waiting(queue.put(2));
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| queue.put_blocking(3));
+        until_waiting(&queue, 2);
+        assert_eq!(queue.try_get(), Ok(1));
+        let (mut get, woken) = waiting(queue.get());
+        drop(granted);
+        assert_eq!((woken.count(), now(get.as_mut())), (1, Ok(3)));
+        assert_eq!(thread.join().unwrap(), Ok(()));
+        assert_eq!(queue.try_put(4), Ok(()));
     });
 }
 
@@ -233,9 +262,7 @@ fn a_thread_that_waits_long_is_parked_and_woken() {
     std::thread::scope(|scope| {
         scope.spawn(|| (0..300).for_each(|_| sender.send(queue.get_blocking().unwrap()).unwrap()));
         for item in 0..300 {
-            while !format!("{queue:?}").ends_with("waiters: 1 }") {
-                std::thread::yield_now();
-            }
+            until_waiting(&queue, 1);
             (0..item).for_each(|_| std::thread::yield_now());
             queue.try_put(item).unwrap();
             assert_eq!(receiver.recv(), Ok(item));

@@ -13,7 +13,7 @@ mod reference;
 mod storm;
 mod wakers;
 
-use std::{future::Future, pin::Pin, task::Poll};
+use std::{fmt::Debug, future::Future, pin::Pin, task::Poll};
 use waitline::testing::{CountingWaker, poll_once};
 
 /// A wait that has begun, and the waker that it waits with.
@@ -30,6 +30,13 @@ fn now<F: Future>(future: Pin<&mut F>) -> F::Output {
     match poll_once(future) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("the future is still pending"),
+    }
+}
+
+/// Returns when `number` waiters are in `queue`, of which some come from other threads.
+fn until_waiting(queue: &impl Debug, number: usize) {
+    while !format!("{queue:?}").ends_with(&format!("waiters: {number} }}")) {
+        std::thread::yield_now();
     }
 }
 

@@ -1,6 +1,6 @@
 //! Hazard 28 and more: what the items themselves may do, and how large they may be.
 
-use crate::{now, waiting};
+use crate::{now, until_waiting, waiting};
 use std::{
     cell::Cell,
     cmp::Ordering,
@@ -276,6 +276,20 @@ fn a_granted_put_whose_comparison_panics_passes_its_room_on() {
     let (_next, next_waker) = waiting(queue.put(Fickle(4, life.clone())));
     assert!(burning(0, || slot.put(Fickle(5, life.clone()))).is_err());
     assert_eq!(next_waker.count(), 1);
+}
+
+#[test]
+fn a_blocked_thread_compares_its_item_itself() {
+    let (queue, life) = (PriorityQueue::bounded(2), Arc::new(()));
+    (1..=2).for_each(|rank| queue.try_put(Fickle(rank, life.clone())).unwrap());
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| burning(0, || queue.put_blocking(Fickle(3, life.clone())).unwrap()));
+        until_waiting(&queue, 1);
+        // The put's first comparison panics on its own thread, and not here.
+        assert_eq!(burning(0, || queue.try_get().unwrap().0).unwrap(), 1);
+        assert!(thread.join().unwrap().is_err());
+    });
+    assert_eq!(queue.try_put(Fickle(4, life.clone())), Ok(()));
 }
 
 #[test]
