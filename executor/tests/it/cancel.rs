@@ -1,4 +1,4 @@
-use crate::{DropCount, OnDrop};
+use crate::{DropCount, OnDrop, SCHEDULES};
 use std::{
     future::pending,
     pin::pin,
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 use waitline::testing::{CountingWaker, panic_message, panicking_waker, poll_with};
-use waitline_executor::{CancelToken, run, sleep, spawn, spawn_with_cleanup, yield_now};
+use waitline_executor::{CancelToken, run, sim, sleep, spawn, spawn_with_cleanup, yield_now};
 
 #[test]
 fn cleanup_runs_after_a_body_that_is_done() {
@@ -63,21 +63,24 @@ fn cleanup_runs_to_its_end_although_its_task_is_cancelled_again() {
 
 #[test]
 fn the_end_of_run_waits_for_cleanups() {
-    let (send, receive) = mpsc::channel();
-    run(async {
-        let late = send.clone();
-        drop(spawn_with_cleanup(pending::<()>(), async move {
-            sleep(Duration::from_millis(2)).await;
-            send.send("asleep in its body").unwrap();
-        }));
-        yield_now().await;
-        drop(spawn_with_cleanup(async { panic!("must not run") }, async move {
-            late.send("never had a turn").unwrap();
-        }));
-    });
-    let mut done: Vec<_> = receive.try_iter().collect();
-    done.sort_unstable();
-    assert_eq!(done, ["asleep in its body", "never had a turn"]);
+    for seed in SCHEDULES {
+        let (send, receive) = mpsc::channel();
+        sim::run(seed, async {
+            let late = send.clone();
+            drop(spawn_with_cleanup(pending::<()>(), async move {
+                sleep(Duration::from_millis(2)).await;
+                send.send("asleep in its body").unwrap();
+            }));
+            yield_now().await;
+            drop(spawn_with_cleanup(async { panic!("must not run") }, async move {
+                late.send("never had a turn").unwrap();
+            }));
+        })
+        .unwrap();
+        let mut done: Vec<_> = receive.try_iter().collect();
+        done.sort_unstable();
+        assert_eq!(done, ["asleep in its body", "never had a turn"]);
+    }
 }
 
 #[test]

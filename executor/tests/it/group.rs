@@ -1,4 +1,4 @@
-use crate::{DropCount, count_polls};
+use crate::{DropCount, SCHEDULES, count_polls};
 use futures_lite::{Stream, StreamExt};
 use std::{
     future::pending,
@@ -9,16 +9,19 @@ use std::{
     time::Duration,
 };
 use waitline_executor::{
-    JoinHandle, ReturnWhen, TaskGroup, as_completed, gather, run, sleep, spawn, timeout, try_gather, wait, yield_now,
+    JoinHandle, ReturnWhen, TaskGroup, as_completed, gather, run, sim, sleep, spawn, timeout, try_gather, wait,
+    yield_now,
 };
 
 #[test]
 fn gather_returns_outputs_in_the_order_of_its_futures() {
-    let outputs = run(gather([3, 1, 2].map(|delay| async move {
-        sleep(Duration::from_millis(delay)).await;
-        delay
-    })));
-    assert_eq!(outputs, [3, 1, 2]);
+    sim::many(SCHEDULES, || async {
+        let outputs = gather([3, 1, 2].map(|delay| async move {
+            sleep(Duration::from_millis(delay)).await;
+            delay
+        }));
+        assert_eq!(outputs.await, [3, 1, 2]);
+    });
 }
 
 #[test]
@@ -47,8 +50,8 @@ fn gather_runs_its_futures_concurrently() {
 
 #[test]
 fn gather_polls_only_what_was_woken() {
-    let polls = Arc::new(AtomicUsize::new(0));
-    run(async {
+    sim::many(SCHEDULES, || async {
+        let polls = Arc::new(AtomicUsize::new(0));
         let futures: Vec<std::pin::Pin<Box<dyn Future<Output = ()>>>> = vec![
             Box::pin(count_polls(polls.clone())),
             Box::pin(async {
@@ -58,8 +61,8 @@ fn gather_polls_only_what_was_woken() {
             }),
         ];
         assert!(timeout(Duration::from_millis(5), gather(futures)).await.is_err());
+        assert_eq!(polls.load(Ordering::SeqCst), 1);
     });
-    assert_eq!(polls.load(Ordering::SeqCst), 1);
 }
 
 #[test]
@@ -79,8 +82,8 @@ fn a_gather_that_always_has_work_gives_the_others_their_turns() {
 
 #[test]
 fn a_dropped_gather_drops_its_futures() {
-    let drops = DropCount::default();
-    run(async {
+    sim::many(SCHEDULES, || async {
+        let drops = DropCount::default();
         let futures = (0..3).map(|_| {
             let guard = drops.guard();
             async move {
@@ -111,8 +114,8 @@ fn gathered_handles_give_a_result_each() {
 
 #[test]
 fn try_gather_ends_with_the_first_error_and_drops_the_rest() {
-    let drops = DropCount::default();
-    run(async {
+    sim::many(SCHEDULES, || async {
+        let drops = DropCount::default();
         let futures = (0..4_u64).map(|n| {
             let guard = drops.guard();
             async move {
@@ -136,7 +139,7 @@ fn try_gather_ends_with_the_first_error_and_drops_the_rest() {
 
 #[test]
 fn as_completed_gives_outputs_as_they_come() {
-    run(async {
+    sim::many(SCHEDULES, || async {
         let mut stream = as_completed([20, 1, 10].map(|delay| async move {
             sleep(Duration::from_millis(delay)).await;
             delay
@@ -151,7 +154,7 @@ fn as_completed_gives_outputs_as_they_come() {
 
 #[test]
 fn wait_returns_when_it_is_told_to() {
-    run(async {
+    sim::many(SCHEDULES, || async {
         let spawn_three = || {
             let panics = spawn(async {
                 sleep(Duration::from_millis(1)).await;
@@ -198,7 +201,7 @@ fn first_error_without_an_error_waits_for_all() {
 
 #[test]
 fn a_dropped_wait_cancels_nothing() {
-    run(async {
+    sim::many(SCHEDULES, || async {
         let (send, receive) = std::sync::mpsc::channel();
         let task = spawn(async move {
             sleep(Duration::from_millis(5)).await;
@@ -212,7 +215,7 @@ fn a_dropped_wait_cancels_nothing() {
 
 #[test]
 fn a_task_group_returns_outputs_in_the_order_of_its_spawns() {
-    run(async {
+    sim::many(SCHEDULES, || async {
         let mut group = TaskGroup::new();
         for delay in [3, 1, 2] {
             group.spawn_local(async move {

@@ -20,6 +20,9 @@ use std::{
     task::Poll,
 };
 
+/// The seeds of tests that need no real time: each runs in so many schedules.
+const SCHEDULES: std::ops::Range<u64> = 0..20;
+
 /// Counts how often it was dropped; clones share the count.
 #[derive(Debug, Clone, Default)]
 struct DropCount(Arc<AtomicUsize>);

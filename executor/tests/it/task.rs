@@ -1,4 +1,4 @@
-use crate::{DropCount, OnDrop};
+use crate::{DropCount, OnDrop, SCHEDULES};
 use std::{
     cell::Cell,
     future::pending,
@@ -10,7 +10,7 @@ use std::{
     },
     time::Duration,
 };
-use waitline_executor::{JoinError, JoinHandle, run, sleep, spawn, spawn_local, spawn_named, timeout, yield_now};
+use waitline_executor::{JoinError, JoinHandle, run, sim, sleep, spawn, spawn_local, spawn_named, timeout, yield_now};
 
 #[test]
 fn a_dropped_handle_detaches_its_task() {
@@ -233,7 +233,7 @@ fn ids_differ_and_names_are_kept() {
 
 #[test]
 fn a_handle_may_be_awaited_by_reference() {
-    run(async {
+    sim::many(SCHEDULES, || async {
         let mut task = spawn(async {
             sleep(Duration::from_millis(5)).await;
             9
