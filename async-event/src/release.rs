@@ -11,12 +11,7 @@
 //!   from the front or appends in the meantime. The work of one call is thus bounded by what it found.
 //! - **R3** Nobody goes back from LEAVING to WAITING, and a newcomer enters WAITING: it waits for the next splice.
 
-use std::{
-    any::Any,
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-};
-use waitline::{Locked, Protocol, WaitQueue, Wakers};
+use waitline::{FirstPanic, Locked, Protocol, WaitQueue, Wakers};
 
 /// The list of those who wait.
 pub(crate) const WAITING: usize = 0;
@@ -43,7 +38,7 @@ pub(crate) fn release<'a, P: Protocol, H>(
     let mut answerable = first_round.len();
     let mut wakers = Wakers::<ROUND>::new();
     grant_round(first_round, &mut answerable, &mut wakers);
-    let mut panic = FirstPanic(None);
+    let mut panic = FirstPanic::new();
     // An entry has a waker to drop, which is foreign code.
     panic.catch(|| drop(held));
     loop {
@@ -72,27 +67,4 @@ fn grant_round<P: Protocol>(queue: &mut Locked<'_, P>, answerable: &mut usize, w
     let granted = queue.grant_front(LEAVING, *answerable, wakers);
     // A round that is not full has found the end of the list: others cancelled, or were granted by a second caller.
     *answerable = if wakers.is_full() { *answerable - granted } else { 0 };
-}
-
-/// Lets the rounds go on after a panic.
-struct FirstPanic(Option<Box<dyn Any + Send>>);
-
-impl FirstPanic {
-    #[inline]
-    fn catch(&mut self, f: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
-            match self.0 {
-                None => self.0 = Some(panic),
-                // A payload's own drop may panic as well; the wake-ups matter more than its memory.
-                Some(_) => mem::forget(panic),
-            }
-        }
-    }
-
-    #[inline]
-    fn resume(self) {
-        if let Some(panic) = self.0 {
-            resume_unwind(panic);
-        }
-    }
 }

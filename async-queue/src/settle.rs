@@ -5,12 +5,8 @@ use crate::{
     store::{Parcel, Store},
     turn::Turn,
 };
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    thread,
-};
-use waitline::Wakers;
+use std::thread;
+use waitline::{FirstPanic, Wakers};
 
 /// Makes transitions until nothing more can be decided; `false` if there are more than `wakers` can hold.
 ///
@@ -79,22 +75,13 @@ pub(crate) fn settle_and_wake<T, S: Store<T>>(raw: &RawQueue<T, S>, mut locked: 
 /// A waker that panics must not keep those of later rounds asleep, nor make an abort of a panic that is under way.
 #[cold]
 fn wake_in_rounds<T, S: Store<T>>(raw: &RawQueue<T, S>, mut settled: bool, mut wakers: Wakers) {
-    let mut first_panic = None;
+    let mut panic = FirstPanic::new();
     loop {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
-            match first_panic {
-                None => first_panic = Some(panic),
-                Some(_) => mem::forget(panic),
-            }
-        }
+        panic.catch(|| wakers.wake_all());
         if settled {
             break;
         }
         settled = settle(&mut raw.queue().lock(), &mut wakers);
     }
-    match first_panic {
-        Some(panic) if thread::panicking() => mem::forget(panic),
-        Some(panic) => resume_unwind(panic),
-        None => {}
-    }
+    panic.resume();
 }

@@ -24,12 +24,11 @@
 use std::{
     fmt,
     ops::Deref,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 use waitline::{
-    Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers, const_unless_loom,
+    FirstPanic, Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers, const_unless_loom,
     diagnostics::{Caller, Hold, Origin},
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -216,7 +215,7 @@ impl RawSemaphore {
     fn distribute_more<'a>(&'a self, mut queue: Locked<'a, SemProtocol>, mut free: usize, first: Waker) {
         let mut wakers = Wakers::<ROUND>::new();
         wakers.push(first);
-        let mut first_panic = None;
+        let mut panic = FirstPanic::new();
         loop {
             while !wakers.is_full()
                 && let Some(next) = grant_next(&mut queue, &mut free)
@@ -225,13 +224,7 @@ impl RawSemaphore {
             }
             let more = wakers.is_full();
             drop(queue);
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.wake_all())) {
-                match first_panic {
-                    None => first_panic = Some(panic),
-                    // A payload's own drop may panic as well.
-                    Some(_) => std::mem::forget(panic),
-                }
-            }
+            panic.catch(|| wakers.wake_all());
             if !more {
                 break;
             }
@@ -239,9 +232,7 @@ impl RawSemaphore {
             // Of no meaning, but no harm either, if others have served the rest meanwhile.
             free = permits(owned_word(&queue));
         }
-        if let Some(panic) = first_panic {
-            resume_unwind(panic);
-        }
+        panic.resume();
     }
 
     /// Takes up to `n` of the free permits, waiters or not, but none that is on its way to a waiter (S3).

@@ -123,11 +123,13 @@
 //! `SAFETY` comment cites.
 
 pub mod diagnostics;
+mod first_panic;
 mod queue;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod wakers;
 
+pub use first_panic::FirstPanic;
 pub use queue::{Entry, ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
 pub use wakers::Wakers;

@@ -1,11 +1,8 @@
 //! The wakers of one round of grants, woken after the mutex is released.
 
+use crate::FirstPanic;
 use arrayvec::ArrayVec;
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    task::Waker,
-};
+use std::{fmt, task::Waker};
 
 /// Up to `N` wakers, kept in place without an allocation.
 ///
@@ -70,19 +67,11 @@ impl<const N: usize> Wakers<N> {
     }
 
     fn wake_many(&mut self) {
-        let mut first_panic = None;
+        let mut panic = FirstPanic::new();
         for waker in self.0.drain(..) {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-                match first_panic {
-                    None => first_panic = Some(panic),
-                    // A payload's own drop may panic as well; the wake-ups matter more than its memory.
-                    Some(_) => std::mem::forget(panic),
-                }
-            }
+            panic.catch(|| waker.wake());
         }
-        if let Some(panic) = first_panic {
-            resume_unwind(panic);
-        }
+        panic.resume();
     }
 }
 

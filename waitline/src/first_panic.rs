@@ -1,0 +1,67 @@
+//! What panics of wakers do: none keeps another waiter asleep.
+
+use std::{
+    any::Any,
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    thread,
+};
+
+/// Lets work go on after a panic, and the first panic after the work.
+///
+/// ```
+/// use std::panic::{AssertUnwindSafe, catch_unwind};
+/// use waitline::FirstPanic;
+///
+/// let mut done = 0;
+/// let outcome = catch_unwind(AssertUnwindSafe(|| {
+///     let mut panic = FirstPanic::new();
+///     for n in 1..=3 {
+///         panic.catch(|| {
+///             done += n;
+///             assert_ne!(n, 2, "the second one fails");
+///         });
+///     }
+///     panic.resume();
+/// }));
+/// assert!(outcome.is_err());
+/// assert_eq!(done, 6);
+/// ```
+#[derive(Default)]
+pub struct FirstPanic(Option<Box<dyn Any + Send>>);
+
+impl FirstPanic {
+    /// No panic yet.
+    #[inline(always)]
+    pub fn new() -> Self {
+        FirstPanic(None)
+    }
+
+    /// Runs `f`, and keeps its panic if it is the first.
+    #[inline]
+    pub fn catch(&mut self, f: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
+            match self.0 {
+                None => self.0 = Some(panic),
+                // A payload's own drop may panic as well; the work matters more than its memory.
+                Some(_) => mem::forget(panic),
+            }
+        }
+    }
+
+    /// Lets the first panic go on, if there was one; but not in the middle of another, which would abort the process.
+    #[inline]
+    pub fn resume(self) {
+        match self.0 {
+            None => {}
+            Some(panic) if thread::panicking() => mem::forget(panic),
+            Some(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl fmt::Debug for FirstPanic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("FirstPanic").field(&self.0.is_some()).finish()
+    }
+}
