@@ -131,7 +131,7 @@
 //! - `diagnostics`: keeps on record who waits, for the reports of `waitline-executor` (or of your own, with
 //!   `waitline::diagnostics`), and calls each primitive by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`: together with `--cfg loom` both types run on loom's primitives, so that you can model-check your own code on
-//!   top of them. Either alone has no effect.
+//!   top of them. See `waitline::testing`. Either alone has no effect.
 //!
 //! # How it is verified
 //!

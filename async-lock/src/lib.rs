@@ -51,7 +51,7 @@
 //! - `diagnostics`: keeps on record who waits and who holds, for the reports of `waitline-executor` (or of your own, with
 //!   `waitline::diagnostics`), and calls each lock by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`: together with `--cfg loom` the lock runs on loom's primitives, so that you can model-check your own code on
-//!   top of it. Either alone has no effect.
+//!   top of it. See `waitline::testing`. Either alone has no effect.
 //!
 //! # How it is verified
 //!

@@ -204,7 +204,7 @@
 //! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of `waitline-executor` (or of your own, with
 //!   `waitline::diagnostics`), and calls each queue by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`: together with `--cfg loom` the queues run on loom's primitives, so that you can model-check your own code on
-//!   top of them. Either alone has no effect.
+//!   top of them. See `waitline::testing`. Either alone has no effect.
 //!
 //! # How it is verified
 //!

@@ -16,7 +16,8 @@
 //! assert_eq!((text, late, squares), ("a task", true, 5));
 //! ```
 //!
-//! There is no I/O in it: for sockets take tokio or smol, on which the primitives of this family work as well.
+//! There is no I/O in it. The sockets of `async-net` and other crates with a reactor of their own work on it; tokio's need
+//! tokio, on which the primitives of this family work as well. (`examples/servers` in the repository does both.)
 //!
 //! # Guarantees
 //!
