@@ -1,5 +1,4 @@
 //! Against a service in this process.
-#![cfg(not(loom))]
 
 use api_client::{Client, Error, Limits, http};
 use std::time::Duration;

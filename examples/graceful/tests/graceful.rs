@@ -1,5 +1,4 @@
 //! The core, and the program with a signal.
-#![cfg(not(loom))]
 
 use graceful::{Plan, serve};
 use std::{

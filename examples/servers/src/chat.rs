@@ -8,7 +8,7 @@
 //! - **C2** Nobody waits for a slow member. Its outbox is bounded; when that is full it is dropped: what is queued is thrown
 //!   away, and it is told so, if it reads that within the grace time.
 
-use crate::{MAX_CLIENTS, net::Net};
+use crate::{accept, net::Net};
 use futures_lite::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, future,
     io::{self, BufReader},
@@ -20,7 +20,7 @@ use std::{
 };
 use waitline_event::Event;
 use waitline_queue::Queue;
-use waitline_sem::{OwnedPermit, Semaphore};
+use waitline_sem::OwnedPermit;
 
 /// What a client gets when it has joined its room.
 pub const WELCOME: &[u8] = b"* welcome\n";
@@ -103,24 +103,11 @@ impl Hall {
 ///
 /// If the listening socket fails.
 pub async fn serve<N: Net>(listener: N::Listener, limits: Limits, stop: Arc<Event>) -> io::Result<()> {
-    let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
     let hall = Arc::new(Hall { rooms: Mutex::default(), limits });
-    loop {
-        let next = async {
-            let permit = clients.clone().acquire_owned().await;
-            Some(N::accept(&listener).await.map(|halves| (permit, halves)))
-        };
-        let stopped = async {
-            stop.wait().await;
-            None
-        };
-        let Some(accepted) = future::or(stopped, next).await else { break };
-        let (permit, (reader, writer)) = accepted?;
+    accept::clients::<N>(listener, &stop, |permit, reader, writer| {
         N::spawn(session::<N>(hall.clone(), reader, writer, permit, stop.clone()));
-    }
-    drop(listener);
-    drop(clients.acquire_many(MAX_CLIENTS).await);
-    Ok(())
+    })
+    .await
 }
 
 /// Reads what a client says. Both it and the task that writes hold the permit.

@@ -18,6 +18,7 @@
 //! - An `Event` stops the server: nobody new is accepted, no more lines are read, what is queued is still written.
 #![forbid(unsafe_code)]
 
+mod accept;
 pub mod chat;
 pub mod echo;
 pub mod load;

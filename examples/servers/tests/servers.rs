@@ -1,5 +1,4 @@
 //! The servers with a few clients, in one process, on both executors.
-#![cfg(not(loom))]
 
 use futures_lite::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt,
