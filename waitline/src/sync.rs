@@ -13,18 +13,35 @@ mod imp {
     pub use std::thread;
 
     /// [`std::cell::UnsafeCell`] with the access methods of loom's twin, which checks every access for a data race.
+    ///
+    /// ```
+    /// use waitline::sync::UnsafeCell;
+    /// let mut cell = UnsafeCell::new(1);
+    /// // SAFETY: nobody else has the cell.
+    /// cell.with_mut(|value| unsafe { *value += 1 });
+    /// assert_eq!(cell.into_inner(), 2);
+    /// ```
     #[derive(Debug, Default)]
     #[repr(transparent)]
     pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
         /// Wraps `value`.
+        ///
+        /// ```
+        /// static CELL: std::sync::Mutex<waitline::sync::UnsafeCell<u8>> = std::sync::Mutex::new(waitline::sync::UnsafeCell::new(1));
+        /// # drop(CELL.lock());
+        /// ```
         #[inline]
         pub const fn new(value: T) -> Self {
             Self(std::cell::UnsafeCell::new(value))
         }
 
         /// Takes the value out; safe, because nobody can share an owned cell.
+        ///
+        /// ```
+        /// assert_eq!(waitline::sync::UnsafeCell::new("value").into_inner(), "value");
+        /// ```
         #[inline]
         pub fn into_inner(self) -> T {
             self.0.into_inner()
@@ -33,12 +50,24 @@ mod imp {
 
     impl<T: ?Sized> UnsafeCell<T> {
         /// Calls `f` with a pointer for reading. Under loom the call is checked against concurrent writes.
+        ///
+        /// ```
+        /// let cell = waitline::sync::UnsafeCell::new(1);
+        /// // SAFETY: nobody writes.
+        /// assert_eq!(cell.with(|value| unsafe { *value }), 1);
+        /// ```
         #[inline]
         pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())
         }
 
         /// Calls `f` with a pointer for writing. Under loom the call is checked against every concurrent access.
+        ///
+        /// ```
+        /// let cell = waitline::sync::UnsafeCell::new(1);
+        /// // SAFETY: nobody else has the cell.
+        /// cell.with_mut(|value| unsafe { *value = 2 });
+        /// ```
         #[inline]
         pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())

@@ -22,18 +22,33 @@ pub struct Wakers<const N: usize = 32>(ArrayVec<Waker, N>);
 
 impl<const N: usize> Wakers<N> {
     /// No wakers.
+    ///
+    /// ```
+    /// assert!(waitline::Wakers::<8>::new().is_empty());
+    /// ```
     #[inline(always)]
     pub fn new() -> Self {
         Wakers(ArrayVec::new())
     }
 
     /// Whether the round is over.
+    ///
+    /// ```
+    /// use std::task::Waker;
+    /// let mut wakers = waitline::Wakers::<1>::new();
+    /// wakers.push(Waker::noop().clone());
+    /// assert!(wakers.is_full());
+    /// ```
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.0.is_full()
     }
 
     /// Whether there is nobody to wake.
+    ///
+    /// ```
+    /// assert!(waitline::Wakers::<8>::new().is_empty());
+    /// ```
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -44,6 +59,14 @@ impl<const N: usize> Wakers<N> {
     /// # Panics
     ///
     /// If there are `N` already.
+    ///
+    /// ```
+    /// use waitline::{Wakers, testing::CountingWaker};
+    /// let counter = CountingWaker::new();
+    /// let mut wakers = Wakers::<8>::new();
+    /// wakers.push(counter.waker());
+    /// assert_eq!((counter.held(), wakers.is_empty()), (1, false));
+    /// ```
     #[inline(always)]
     pub fn push(&mut self, waker: Waker) {
         self.0.push(waker);
@@ -54,6 +77,15 @@ impl<const N: usize> Wakers<N> {
     /// # Panics
     ///
     /// If a waker panics. The others are woken first; the first panic goes on, later ones are dropped.
+    ///
+    /// ```
+    /// use waitline::{Wakers, testing::CountingWaker};
+    /// let counter = CountingWaker::new();
+    /// let mut wakers = Wakers::<8>::new();
+    /// wakers.push(counter.waker());
+    /// wakers.wake_all();
+    /// assert_eq!((counter.count(), counter.held(), wakers.is_empty()), (1, 0, true));
+    /// ```
     #[inline]
     pub fn wake_all(&mut self) {
         // The common rounds need no net: with nobody after it, a panicking waker costs nobody a wake-up.
