@@ -193,11 +193,38 @@ fn a_handle_that_changes_its_mind_aborts_instead_of_freeing_a_linked_waiter() {
 }
 
 #[test]
+fn an_entry_that_is_not_used_leaves_no_trace() {
+    let (office, calls) = (Arc::new(Office::default()), Arc::new(Mutex::new(Vec::new())));
+    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
+    let mut waiter = Box::pin(Waiter::new(visit, 0));
+    let waker = hooked_waker({
+        let (office, calls) = (office.clone(), calls.clone());
+        move |call| {
+            // Foreign code; it hangs here if it runs under the mutex.
+            office.waiters();
+            calls.lock().unwrap().push(call);
+        }
+    });
+    for _ in 0..2 {
+        assert_eq!(*waiter.as_mut().entry(&waker).data(), 0);
+        assert_eq!(*std::mem::take(&mut *calls.lock().unwrap()), [WakerCall::Clone, WakerCall::Drop]);
+        assert!(!waiter.has_begun() && office.waiters() == 0);
+    }
+    waiter.as_mut().entry(&waker).wait_in(DESK);
+    assert!(waiter.has_begun() && office.waiters() == 1);
+    assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone]);
+    drop(waiter);
+    assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone, WakerCall::Drop]);
+}
+
+#[test]
 fn a_wrong_list_number_panics_and_leaves_the_waiter_out() {
     let office = Arc::new(Office::default());
     let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
     let mut waiter = Box::pin(Waiter::new(visit, 0));
-    assert!(panic_message(|| waiter.as_mut().entry(Waker::noop()).wait_in(2)).is_some());
+    let waker = CountingWaker::new();
+    assert!(panic_message(|| waiter.as_mut().entry(&waker.waker()).wait_in(2)).is_some());
+    assert_eq!(waker.held(), 0);
     assert_eq!(*waiter.as_mut().data(), 0, "the waiter is idle");
     drop(waiter);
     assert_eq!(office.waiters(), 0);
