@@ -49,7 +49,7 @@ fn with_cancels<F: Future>(random: &mut fastrand::Rng, again: impl Fn() -> F) ->
 /// One item by one of the ways there are; `false` if the queue was closed first.
 fn put(queue: &Queue<Item>, random: &mut fastrand::Rng, item: Item) -> bool {
     loop {
-        match random.u32(..4) {
+        match random.u32(..5) {
             0 => match queue.try_put(item) {
                 Ok(()) => return true,
                 Err(TryPutError::Closed(back)) => {
@@ -62,6 +62,13 @@ fn put(queue: &Queue<Item>, random: &mut fastrand::Rng, item: Item) -> bool {
                 Err(_) => return false,
                 Ok(slot) if random.bool() => return slot.put(item).is_ok(),
                 Ok(slot) => drop(slot),
+            },
+            2 => match queue.put_blocking(item) {
+                Ok(()) => return true,
+                Err(error) => {
+                    assert_eq!(error.into_inner(), item);
+                    return false;
+                }
             },
             _ => return with_cancels(random, || queue.put(item)).is_ok(),
         }
@@ -81,7 +88,7 @@ fn get(queue: &Queue<Item>, random: &mut fastrand::Rng, cancels: bool, out: &mut
             Ok(item) => out.push(item),
             Err(_) => return false,
         },
-        _ => match block_on(queue.get()) {
+        _ => match queue.get_blocking() {
             Ok(item) => out.push(item),
             Err(_) => return false,
         },
