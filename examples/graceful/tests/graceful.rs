@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use waitline_event::Event;
-use waitline_executor::{run, yield_now};
+use waitline_executor::{run, sim, sleep, spawn, yield_now};
 
 const PLAN: Plan = Plan { sources: 3, waiting: 2, workers: 2, grace: Duration::from_secs(600) };
 
@@ -40,6 +40,24 @@ fn what_was_accepted_is_done() {
         // The others may have been in the middle of it.
         assert!(outcome.accepted + PLAN.sources >= stop_after, "{outcome:?}");
     }
+}
+
+#[test]
+fn in_every_schedule_what_was_accepted_is_done_or_the_time_was_over() {
+    let grace = Duration::from_secs(10);
+    let plan = Plan { grace, ..PLAN };
+    sim::many(0..2000, || async move {
+        let seconds = |limit| Duration::from_secs(sim::rng().below(limit));
+        let stop = Arc::new(Event::new());
+        let there = stop.clone();
+        drop(spawn(async move {
+            sleep(seconds(20)).await;
+            there.set();
+        }));
+        let outcome = serve(plan, stop, move || sleep(seconds(3)), move |()| sleep(seconds(8))).await;
+        assert!(outcome.took <= grace, "{outcome:?}");
+        assert!(outcome.done == outcome.accepted || outcome.took == grace, "{outcome:?}");
+    });
 }
 
 #[test]
