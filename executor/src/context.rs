@@ -221,6 +221,7 @@ impl Entered {
     pub(crate) fn simulate(&self, simulation: Rc<Simulation>) {
         here(|here| {
             SIMULATED.set(true);
+            waitline::sync::set_alone(true);
             here.simulation.replace(Some(simulation))
         });
     }
@@ -231,7 +232,9 @@ impl Drop for Entered {
         let context = HERE.with(|here| {
             here.runtime.set(ptr::null());
             here.worker.set(None);
-            SIMULATED.set(false);
+            if SIMULATED.replace(false) {
+                waitline::sync::set_alone(false);
+            }
             here.simulation.take();
             here.context.take()
         });

@@ -7,10 +7,45 @@ pub use imp::*;
 
 #[cfg(not(all(loom, feature = "loom")))]
 mod imp {
-    pub use futures_lite::future::block_on;
+    use std::{
+        cell::Cell,
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
     pub use parking_lot::{Mutex, MutexGuard};
     pub use std::sync::{Arc, atomic};
     pub use std::thread;
+
+    thread_local! {
+        static ALONE: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Says whether this thread is alone, so that nobody could end a wait of its: [`block_on`] then panics instead of parking
+    /// it for ever. For simulations. Returns what was said before.
+    pub fn set_alone(alone: bool) -> bool {
+        ALONE.replace(alone)
+    }
+
+    /// Waits for `future` with the calling thread parked.
+    ///
+    /// # Panics
+    ///
+    /// If it would have to wait on a thread that is [alone](set_alone).
+    #[track_caller]
+    pub fn block_on<F: Future>(future: F) -> F::Output {
+        if !ALONE.get() {
+            return futures_lite::future::block_on(future);
+        }
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!(
+                "a blocking call would wait for ever: this thread runs a simulation, in which nobody else runs meanwhile; \
+                 use the call that is awaited"
+            ),
+        }
+    }
 
     /// [`std::cell::UnsafeCell`] with the access methods of loom's twin, which checks every access for a data race.
     ///
@@ -87,6 +122,11 @@ mod imp {
     pub use loom::future::block_on;
     pub use loom::sync::{Arc, MutexGuard, atomic};
     pub use loom::thread;
+
+    /// No model is a simulation: does nothing.
+    pub fn set_alone(alone: bool) -> bool {
+        alone
+    }
 
     /// [`loom::sync::Mutex`] with the interface of parking_lot's, which has no poisoning.
     #[derive(Debug, Default)]

@@ -39,7 +39,7 @@
 //!
 //! Threads that the program starts itself, an [`Executor`](crate::Executor) in it, and I/O: what they do comes when it comes,
 //! and is not waited for when nothing else is left to do. A blocking call (`lock_blocking` and the like) inside a simulation
-//! that has to wait waits for ever: there is nobody else who could run. A poll takes no simulated time, so a loop that only
+//! panics if it has to wait: there is nobody else who could run meanwhile. A poll takes no simulated time, so a loop that only
 //! yields until some time has passed does not end; [`Builder::max_polls`] finds it.
 
 mod faults;

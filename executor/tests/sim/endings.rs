@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 use waitline_executor::{
-    now, run,
+    now, run, run_blocking,
     sim::{self, Builder},
     sleep, spawn, spawn_local, spawn_named, spawn_with_cleanup,
-    sync::Event,
+    sync::{Event, Queue},
     yield_now,
 };
 
@@ -158,6 +158,24 @@ fn what_needs_a_simulation_says_so_outside_of_one() {
             format!("`{name}` needs a simulation: call it inside the future given to `sim::run` or `sim::many`")
         );
     }
+}
+
+#[test]
+fn a_blocking_call_that_has_to_wait_panics_instead_of_hanging() {
+    let queue = Arc::new(Queue::bounded(1));
+    let there = queue.clone();
+    let job = move || {
+        there.put_blocking(1).unwrap();
+        there.put_blocking(2).unwrap();
+    };
+    let error = sim::run(0, async { run_blocking(job).await.unwrap_err() }).unwrap();
+    assert!(error.to_string().contains("a blocking call would wait for ever"), "{error}");
+    assert_eq!(queue.len(), 1);
+    // And blocks again outside.
+    let there = queue.clone();
+    let thread = std::thread::spawn(move || there.get_blocking().unwrap());
+    queue.put_blocking(3).unwrap();
+    assert_eq!(thread.join().unwrap(), 1);
 }
 
 /// Fails for a few seeds only.
