@@ -2,10 +2,11 @@
 
 use crate::{
     context,
+    join_handle::JoinHandle,
     parker::Parker,
     registry,
     spawn::spawn_in_context,
-    task::{self, Home, Info, JoinHandle, TaskId},
+    task::{self, Home, Info, TaskId},
 };
 use async_task::Runnable;
 use parking_lot::Mutex;

@@ -1,9 +1,10 @@
 //! What a thread knows about the runtime that it is running.
 
 use crate::{
+    join_handle::JoinHandle,
     local::EventLoop,
     sim::Simulation,
-    task::{Info, JoinHandle, Name, Outcome, TaskId},
+    task::{Info, Name, Outcome, TaskId},
     timer::{TimerKey, Timers},
     workers::Workers,
 };

@@ -2,8 +2,9 @@
 
 use crate::{
     context::{self, Context, here_if_running},
+    join_handle::JoinHandle,
     spawn::is_large,
-    task::{Body, JoinHandle},
+    task::Body,
     workers::Workers,
 };
 use std::{fmt, future::Future, num::NonZero, panic::Location, sync::Arc, thread};

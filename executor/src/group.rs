@@ -2,7 +2,8 @@
 
 use crate::{
     children::Children,
-    task::{JoinError, JoinHandle, TaskId},
+    join_handle::{JoinError, JoinHandle},
+    task::TaskId,
 };
 use futures_lite::Stream;
 use std::{

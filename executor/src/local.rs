@@ -3,9 +3,10 @@
 use crate::{
     context::{self, Context, Job, here, here_if_running},
     injector::Injector,
+    join_handle::JoinHandle,
     parker::Parker,
     registry,
-    task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId},
+    task::{self, Home, Info, Name, Outcome, TaskId},
     timer::Timers,
 };
 use std::{

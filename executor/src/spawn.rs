@@ -2,7 +2,8 @@
 
 use crate::{
     context::{Context, with_context},
-    task::{Body, Info, JoinError, JoinHandle, Name, Outcome, swallow},
+    join_handle::{JoinError, JoinHandle},
+    task::{Body, Info, Name, Outcome, swallow},
 };
 use pin_project_lite::pin_project;
 use std::{

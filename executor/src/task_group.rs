@@ -2,8 +2,9 @@
 
 use crate::{
     children::Children,
+    join_handle::{JoinError, JoinHandle},
     spawn::{spawn, spawn_local},
-    task::{JoinError, JoinHandle, TaskId},
+    task::TaskId,
 };
 use std::{
     fmt,

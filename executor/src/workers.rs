@@ -3,11 +3,12 @@
 use crate::{
     context::{self, Context, here, here_if_running},
     injector::Injector,
+    join_handle::JoinHandle,
     local::TURNS_BETWEEN_LOOKS,
     registry,
     sleepers::Sleepers,
     steal::StealQueue,
-    task::{self, Home, Info, JoinHandle, Name, Outcome, TaskId, swallow},
+    task::{self, Home, Info, Name, Outcome, TaskId, swallow},
     timer::Timers,
 };
 use async_task::Runnable;

@@ -1,7 +1,7 @@
 //! Faults on purpose.
 
 use super::scheduler::{try_with_simulation, with_simulation};
-use crate::task::JoinHandle;
+use crate::join_handle::JoinHandle;
 
 /// `true` with a probability of `p` in a simulation, and always `false` outside of one: for faults on purpose.
 ///

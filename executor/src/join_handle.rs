@@ -1,0 +1,322 @@
+//! The handle of a task, and what it tells of one that has no output.
+
+use crate::task::{Info, Outcome, Quiet, TaskId};
+use async_task::Task;
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Mutex,
+    task::{self, Poll},
+};
+use waitline::diagnostics::Wait;
+
+/// The handle of a spawned task: a future for its outcome.
+///
+/// Dropping the handle detaches the task, which then goes on by itself; see [`cancel_on_drop`](Self::cancel_on_drop).
+///
+/// # Cancel safety
+///
+/// Dropping a future that borrows the handle (`(&mut handle).await`, as in a select or a timeout) loses nothing.
+///
+/// # Panics
+///
+/// If it is polled again after it was ready.
+///
+/// A waker that panics when the finished task wakes it aborts the process. None of this crate's do; only a foreign executor
+/// that polls the handle could bring one.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn};
+///
+/// run(async {
+///     let never = spawn(std::future::pending::<()>());
+///     assert!(never.cancel());
+///     assert!(never.await.unwrap_err().is_cancelled());
+///
+///     let panics = spawn(async { panic!("oh no") });
+///     assert!(panics.await.unwrap_err().is_panic());
+/// });
+/// ```
+#[must_use = "dropping the handle detaches the task; use `drop(handle)` to say so, or `.await` it"]
+pub struct JoinHandle<T> {
+    /// None only during the drop.
+    task: Option<Task<Outcome<T>, Info>>,
+    cancel_on_drop: bool,
+    wait: Wait,
+}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(task: Task<Outcome<T>, Info>) -> Self {
+        Self { task: Some(task), cancel_on_drop: false, wait: Wait::new() }
+    }
+
+    fn task(&self) -> &Task<Outcome<T>, Info> {
+        self.task.as_ref().expect("only the drop takes it")
+    }
+
+    /// Requests that the task be cancelled; says whether this call did, `false` if it is finished or cancelled already.
+    ///
+    /// At its next turn the task's future is dropped at the `.await` where it is, its destructors run, and the handle gives
+    /// a [`JoinError`] with [`is_cancelled`](JoinError::is_cancelled). A task that completes in the turn that it is in
+    /// keeps its output. A job on a blocking pool is not interrupted: it is skipped if it has not begun.
+    ///
+    /// As asyncio's `Task.cancel`, except that the task cannot refuse.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    ///
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     assert!(task.cancel());
+    ///     assert!(!task.cancel());
+    /// });
+    /// ```
+    pub fn cancel(&self) -> bool {
+        !self.is_finished() && self.task().metadata().cancel()
+    }
+
+    /// Whether the outcome is there: awaiting the handle would not wait.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn, yield_now};
+    /// run(async {
+    ///     let task = spawn(async {});
+    ///     assert!(!task.is_finished());
+    ///     yield_now().await;
+    ///     assert!(task.is_finished());
+    /// });
+    /// ```
+    pub fn is_finished(&self) -> bool {
+        self.task().is_finished()
+    }
+
+    /// The number of the task.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// run(async {
+    ///     let (one, other) = (spawn(async {}), spawn(async {}));
+    ///     assert_ne!(one.id(), other.id());
+    /// });
+    /// ```
+    pub fn id(&self) -> TaskId {
+        self.task().metadata().id
+    }
+
+    /// The place of the task in the registry of its home.
+    pub(crate) fn key(&self) -> usize {
+        self.task().metadata().key
+    }
+
+    /// The name of the task, if it was spawned with one.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn_named};
+    /// run(async {
+    ///     assert_eq!(spawn_named("reader", async {}).name(), Some("reader"));
+    /// });
+    /// ```
+    pub fn name(&self) -> Option<&str> {
+        self.task().metadata().name.as_deref().map(|name| &**name)
+    }
+
+    /// Makes this a handle whose drop cancels the task instead of detaching it.
+    ///
+    /// The drop does not wait for the task's destructors: they run at its next turn.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn, yield_now};
+    /// use std::sync::Arc;
+    ///
+    /// run(async {
+    ///     let resource = Arc::new(());
+    ///     let held = resource.clone();
+    ///     let task = spawn(async move {
+    ///         let _held = held;
+    ///         std::future::pending::<()>().await
+    ///     });
+    ///     drop(task.cancel_on_drop());
+    ///     yield_now().await;
+    ///     assert_eq!(Arc::strong_count(&resource), 1);
+    /// });
+    /// ```
+    pub fn cancel_on_drop(mut self) -> Self {
+        self.cancel_on_drop = true;
+        self
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let task = this.task.as_mut().expect("only the drop takes it");
+        match Pin::new(&mut *task).poll(cx) {
+            Poll::Ready(outcome) => {
+                this.wait.end();
+                Poll::Ready(outcome.map(Quiet::into_inner))
+            }
+            Poll::Pending => {
+                this.wait.for_task(|| task.metadata().key_in_reports());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            if self.cancel_on_drop && !task.is_finished() {
+                task.metadata().cancel();
+            }
+            task.detach();
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// Why a task has no output: it was cancelled, or it panicked.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{run, spawn};
+///
+/// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+/// assert!(error.is_panic());
+/// assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "oh no");
+/// ```
+pub struct JoinError {
+    task: TaskId,
+    /// Boxed, because the cell of every task has room for it.
+    panic: Option<Box<Panicked>>,
+}
+
+struct Panicked {
+    /// In a mutex because payloads need not be `Sync`, and errors should be.
+    payload: Mutex<Payload>,
+    /// The name of the task.
+    name: Option<String>,
+}
+
+type Payload = Quiet<Box<dyn Any + Send>>;
+
+impl JoinError {
+    pub(crate) fn cancelled(task: TaskId) -> Self {
+        Self { task, panic: None }
+    }
+
+    pub(crate) fn panicked(task: &Info, payload: Box<dyn Any + Send>) -> Self {
+        let (payload, name) = (Mutex::new(Quiet::new(payload)), task.name.as_deref().map(|name| name.to_string()));
+        Self { task: task.id, panic: Some(Box::new(Panicked { payload, name })) }
+    }
+
+    /// The task that this is about.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     let id = task.id();
+    ///     task.cancel();
+    ///     assert_eq!(task.await.unwrap_err().id(), id);
+    /// });
+    /// ```
+    pub fn id(&self) -> TaskId {
+        self.task
+    }
+
+    /// Whether the task was cancelled, by its handle or by the end of its event loop.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async {
+    ///     let task = spawn(std::future::pending::<()>());
+    ///     task.cancel();
+    ///     task.await.unwrap_err()
+    /// });
+    /// assert!(error.is_cancelled() && !error.is_panic());
+    /// ```
+    pub fn is_cancelled(&self) -> bool {
+        self.panic.is_none()
+    }
+
+    /// Whether the task panicked.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+    /// assert!(error.is_panic());
+    /// ```
+    pub fn is_panic(&self) -> bool {
+        self.panic.is_some()
+    }
+
+    /// The payload of the panic, for [`resume_unwind`](std::panic::resume_unwind) or to downcast.
+    ///
+    /// # Panics
+    ///
+    /// If the task was cancelled instead.
+    ///
+    /// ```
+    /// use waitline_executor::{run, spawn};
+    /// let error = run(async { spawn(async { panic!("oh no") }).await.unwrap_err() });
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&"oh no"));
+    /// ```
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.panic {
+            Some(panic) => panic.payload.into_inner().expect("nothing panics while it is locked").into_inner(),
+            None => panic!("`JoinError::into_panic` on task {}, which was cancelled and did not panic", self.task),
+        }
+    }
+
+    /// Calls `f` with the message of the panic.
+    fn with_message<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
+        let Some(panic) = &self.panic else { return f(None) };
+        let payload = panic.payload.lock().expect("nothing panics while it is locked");
+        let payload = &**payload.get();
+        f(payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_cancelled() {
+            return write!(f, "task {} was cancelled", self.task);
+        }
+        write!(f, "task {}", self.task)?;
+        if let Some(name) = self.panic.as_ref().and_then(|panic| panic.name.as_ref()) {
+            write!(f, " \"{name}\"")?;
+        }
+        f.write_str(" panicked")?;
+        self.with_message(|message| message.map_or(Ok(()), |message| write!(f, ": {message}")))
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}
