@@ -94,6 +94,9 @@
 //! assert!(waitline::testing::poll_once(waiting.as_mut()).is_ready());
 //! ```
 //!
+//! A larger one, which uses what there is besides (data that travels with a waiter, several lists, a side list, wake-ups in
+//! rounds), is `tests/toy` in the repository.
+//!
 //! # What is guaranteed
 //!
 //! | | |

@@ -186,3 +186,30 @@ async fn at_the_end_all_have_heard_the_same<N: Net>() {
     assert_eq!(heard[0], heard[2]);
     server.end().await;
 }
+
+#[cfg(unix)]
+#[test]
+fn the_program_ends_by_an_interrupt() {
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::TcpStream,
+        process::{Command, Stdio},
+    };
+    for on in ["waitline", "tokio"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_servers"));
+        program.args(["chat", "--on", on, "127.0.0.1:0"]).stdout(Stdio::piped());
+        let mut program = program.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix(servers::load::LISTENING).unwrap();
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"here\nhello\n").unwrap();
+        let mut heard = vec![0; chat::WELCOME.len() + b"hello\n".len()];
+        client.read_exact(&mut heard).unwrap();
+        assert!(heard.ends_with(b"hello\n"));
+        let killed = Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        assert_eq!(client.read_to_end(&mut heard).unwrap(), 0);
+        assert!(program.wait().unwrap().success());
+    }
+}
