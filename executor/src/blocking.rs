@@ -137,7 +137,8 @@ impl ThreadPool {
     }
 
     fn with_idle_time(max_threads: usize, idle_time: Duration) -> Self {
-        let (jobs, threads, ended) = (Queue::unbounded(), Mutex::new(0), Parker::new());
+        let (jobs, threads, ended) =
+            (Queue::unbounded().with_label("jobs of a blocking pool"), Mutex::new(0), Parker::new());
         let shared = Shared { max_threads, idle_time, jobs, threads, ended };
         Self { shared: Arc::new(shared) }
     }

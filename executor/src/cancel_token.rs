@@ -59,8 +59,9 @@ struct Node {
 }
 
 impl Node {
+    #[track_caller]
     fn new(parent: Option<Arc<Node>>) -> Arc<Self> {
-        Arc::new(Self { cancelled: Event::new(), children: Mutex::new(Vec::new()), parent })
+        Arc::new(Self { cancelled: Event::new().with_label("CancelToken"), children: Mutex::new(Vec::new()), parent })
     }
 }
 
@@ -80,6 +81,7 @@ impl CancelToken {
     /// ```
     /// assert!(!waitline_executor::CancelToken::new().is_cancelled());
     /// ```
+    #[track_caller]
     pub fn new() -> Self {
         Self { node: Node::new(None) }
     }
@@ -98,6 +100,7 @@ impl CancelToken {
     /// parent.cancel();
     /// assert!(two.is_cancelled() && parent.child().is_cancelled());
     /// ```
+    #[track_caller]
     pub fn child(&self) -> Self {
         let node = Node::new(Some(self.node.clone()));
         let mut children = self.node.children.lock();
@@ -178,6 +181,7 @@ impl CancelToken {
     ///     assert_eq!(task.await.unwrap(), "stopped");
     /// });
     /// ```
+    #[track_caller]
     pub fn cancelled(&self) -> Cancelled<'_> {
         Cancelled { wait: self.node.cancelled.wait() }
     }

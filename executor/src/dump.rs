@@ -1,7 +1,7 @@
 //! [`Dump`]: the table of unfinished tasks, made from the list of tasks and the record of waits.
 
 use crate::{registry, task::TaskId, time::now};
-use std::{fmt, panic::Location};
+use std::{collections::BTreeSet, fmt, panic::Location};
 use waitline::diagnostics::{self, Holding, Holds, Target, TaskKey, Thing, Waiting, Who};
 
 /// The unfinished tasks and, with the feature `diagnostics`, what each waits for and who holds it.
@@ -38,8 +38,8 @@ pub struct DumpedTask {
 
 #[derive(Clone)]
 struct DumpedWait {
-    /// What is waited for, in short.
-    what: String,
+    /// What is waited for, in short, unless it is a task or a time.
+    primitive: Option<String>,
     text: String,
     holders: Vec<Holder>,
 }
@@ -143,9 +143,8 @@ impl Record {
 
     /// The threads that wait outside of any task.
     fn threads(&self) -> Vec<DumpedTask> {
-        let mut names: Vec<&str> =
-            self.waits.iter().filter(|wait| wait.who.task.is_none()).map(|wait| &*wait.who.text).collect();
-        names.dedup();
+        let outside = self.waits.iter().filter(|wait| wait.who.task.is_none());
+        let names: BTreeSet<&str> = outside.map(|wait| &*wait.who.text).collect();
         let thread = |text: &str| DumpedTask {
             key: None,
             name: None,
@@ -158,33 +157,26 @@ impl Record {
 
     fn tell(&self, wait: &Waiting) -> DumpedWait {
         let called = wait.place.map(|place| format!(", called at {place},")).unwrap_or_default();
+        let told = |primitive, text, holders| DumpedWait { primitive, text, holders };
         match wait.target {
-            Target::Primitive(thing, call) if wait.granted => {
-                let what = name(&thing);
-                let text = format!("was given {what} in {call}(){called} and has not been polled since");
-                DumpedWait { what, text, holders: Vec::new() }
-            }
             Target::Primitive(thing, call) => {
                 let what = name(&thing);
+                if wait.granted {
+                    let text = format!("was given {what} in {call}(){called} and has not been polled since");
+                    return told(Some(what), text, Vec::new());
+                }
                 let text = format!("waits in {call}(){called} for {what}, created at {}", thing.created);
-                DumpedWait { what, text, holders: self.holders(&thing, call) }
+                told(Some(what), text, self.holders(&thing, call))
             }
             Target::Task(key) => {
-                let what = registry::describe(key);
-                let text = format!("waits for the end of {what}");
-                DumpedWait { what: what.clone(), text, holders: vec![Holder { task: Some(key), text: String::new() }] }
+                let text = format!("waits for the end of {}", registry::describe(key));
+                told(None, text, vec![Holder { task: Some(key), text: String::new() }])
             }
             Target::Time(Some(time)) => {
                 let left = time.saturating_duration_since(now());
-                DumpedWait {
-                    what: "a timer".to_owned(),
-                    text: format!("sleeps for another {left:?}"),
-                    holders: Vec::new(),
-                }
+                told(None, format!("sleeps for another {left:?}"), Vec::new())
             }
-            Target::Time(None) => {
-                DumpedWait { what: "a timer".to_owned(), text: "sleeps for ever".to_owned(), holders: Vec::new() }
-            }
+            Target::Time(None) => told(None, "sleeps for ever".to_owned(), Vec::new()),
         }
     }
 
@@ -223,44 +215,41 @@ fn name(Thing { kind, label, .. }: &Thing) -> String {
     }
 }
 
-/// The circles among those who wait for somebody.
+/// The circles among those who wait for somebody: for each task one that it is the first of, if there is any.
 fn cycles(tasks: &[DumpedTask]) -> Vec<String> {
-    let mut cycles = Vec::new();
-    // Each search starts at a task and goes on only to later ones, so that each circle is found once, at its first task.
-    for start in 0..tasks.len() {
-        let mut path = vec![(start, String::new())];
-        find_cycles(tasks, start, &mut path, &mut cycles);
-    }
-    cycles
+    let told = |start: usize| {
+        let mut path = Vec::new();
+        let is_cycle = leads_back(tasks, start, start, &mut BTreeSet::new(), &mut path);
+        is_cycle.then(|| format!("{} {}", tasks[start].text, path.join(", which ")))
+    };
+    (0..tasks.len()).filter_map(told).collect()
 }
 
-/// Goes on from the end of `path`, whose steps are tasks with what the step before them waits for.
-fn find_cycles(tasks: &[DumpedTask], start: usize, path: &mut Vec<(usize, String)>, cycles: &mut Vec<String>) {
-    /// So many are told; a crowd of waiters for a semaphore has a great many.
-    const MAX_CYCLES: usize = 8;
-    let (from, _) = path[path.len() - 1];
+/// Whether those who `from` waits for wait for `start` in the end, by way of later tasks only. The way there is added to `path`.
+fn leads_back(
+    tasks: &[DumpedTask],
+    start: usize,
+    from: usize,
+    visited: &mut BTreeSet<usize>,
+    path: &mut Vec<String>,
+) -> bool {
     for wait in &tasks[from].waits {
         for holder in wait.holders.iter().filter_map(|holder| holder.task) {
             let Some(to) = tasks.iter().position(|task| task.key == Some(holder)) else { continue };
-            let step = if wait.what == tasks[to].text { String::new() } else { format!("{}, held by ", wait.what) };
-            if cycles.len() == MAX_CYCLES {
-                return;
+            if to < start || !visited.insert(to) {
+                continue;
             }
-            if to == start {
-                let steps = path[1..].iter().cloned().chain([(to, step)]);
-                let told = steps.map(|(task, step)| format!("waits for {step}{}", tasks[task].text));
-                let told: Vec<String> = told.collect();
-                let cycle = format!("{} {}", tasks[start].text, told.join(", which "));
-                if !cycles.contains(&cycle) {
-                    cycles.push(cycle);
-                }
-            } else if to > start && path.iter().all(|(task, _)| *task != to) {
-                path.push((to, step));
-                find_cycles(tasks, start, path, cycles);
-                path.pop();
+            path.push(match &wait.primitive {
+                Some(primitive) => format!("waits for {primitive}, held by {}", tasks[to].text),
+                None => format!("waits for {}", tasks[to].text),
+            });
+            if to == start || leads_back(tasks, start, to, visited, path) {
+                return true;
             }
+            path.pop();
         }
     }
+    false
 }
 
 impl fmt::Display for Dump {
@@ -268,7 +257,7 @@ impl fmt::Display for Dump {
         for task in &self.tasks {
             writeln!(f, "{task}")?;
             if task.waits.is_empty() && cfg!(feature = "diagnostics") {
-                writeln!(f, "└─ waits for something that is not on record")?;
+                writeln!(f, "└─ waits for nothing that is on record")?;
             }
             for (n, wait) in task.waits.iter().enumerate() {
                 let is_last = n + 1 == task.waits.len();

@@ -1,9 +1,8 @@
 //! Auto traits and sizes of every public type. Hazard 18.
 
-use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
+use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{
     fmt::Debug,
-    mem::size_of,
     panic::{RefUnwindSafe, UnwindSafe},
 };
 use waitline_sem::{Acquire, AcquireOwned, BoundedSemaphore, OwnedPermit, Permit, ReleaseError, Semaphore};
@@ -36,6 +35,8 @@ assert_impl_all!(ReleaseError: Send, Sync, Unpin, Copy, Eq, std::error::Error);
 #[cfg(not(feature = "diagnostics"))]
 mod sizes {
     use super::*;
+    use static_assertions::const_assert;
+    use std::mem::size_of;
 
     const_assert!(size_of::<Semaphore>() <= 24);
     const_assert!(size_of::<BoundedSemaphore>() <= 40);

@@ -3,7 +3,7 @@
 use futures_lite::future::{or, poll_once};
 use std::{future::pending, sync::Arc, time::Duration};
 use waitline_executor::{
-    Dump, Executor, dump, run, run_blocking, sim, sleep, spawn, spawn_named,
+    CancelToken, Dump, Executor, dump, run, run_blocking, sim, sleep, spawn, spawn_named,
     sync::{Barrier, Condition, Lock, PriorityQueue, Queue, Semaphore, channel},
     timeout, yield_now,
 };
@@ -47,7 +47,8 @@ fn every_primitive_and_method_is_named() {
     let empty = PriorityQueue::<u32>::unbounded();
     let (condition, lock) = (Condition::new().with_label("c"), Lock::new(()));
     let (sender, receiver) = channel::bounded::<u32>(1);
-    let waits: [(&str, Boxed<'_, ()>); 9] = [
+    let token = CancelToken::new();
+    let waits: [(&str, Boxed<'_, ()>); 10] = [
         (
             "waits in acquire(), called at here, for Semaphore \"s\", created at here",
             Box::pin(ended(semaphore.acquire())),
@@ -65,13 +66,14 @@ fn every_primitive_and_method_is_named() {
             "waits in wait(), called at here, for Condition \"c\", created at here",
             Box::pin(async { drop(condition.wait_while(lock.lock().await, |()| true).await) }),
         ),
+        ("waits in wait(), called at here, for Event \"CancelToken\", created at here", Box::pin(token.cancelled())),
         ("sleeps for ever", Box::pin(sleep(Duration::MAX))),
     ];
     for (part, wait) in waits {
         assert_has(&stall(wait), &format!("the main future, run at here\n└─ {part}\n"));
     }
     drop(sender);
-    assert_has(&stall(pending::<()>()), "the main future, run at here\n└─ waits for something that is not on record\n");
+    assert_has(&stall(pending::<()>()), "the main future, run at here\n└─ waits for nothing that is on record\n");
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn nothing_is_left_on_record() {
         spawn(async {}).await.unwrap();
         pending::<()>().await;
     });
-    assert_has(&report, "└─ waits for something that is not on record\n");
+    assert_has(&report, "└─ waits for nothing that is on record\n");
 }
 
 /// Of `dump`, the part about the task of that name.

@@ -4,6 +4,7 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod diagnostics;
 mod for_each;
 mod queue;
 mod testing;
