@@ -1,4 +1,7 @@
-//! The servers with a few clients, in one process, on both executors.
+//! The servers with a few clients, in one process, on both executors and in simulations.
+
+#[path = "net/simulated.rs"]
+mod simulated;
 
 use futures_lite::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt,
@@ -9,6 +12,7 @@ use servers::{
     echo,
     net::{Net, Tokio, Waitline},
 };
+use simulated::Simulated;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use waitline_event::Event;
 use waitline_queue::Queue;
@@ -18,11 +22,11 @@ const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr:
 /// Nobody is too slow, and who is has time to read about it.
 const GENEROUS: Limits = Limits { outbox: 1024, grace: Duration::from_secs(600) };
 
-/// Runs the test of this name on each executor, with one thread and with two.
+/// Runs the test of this name on each executor, with one thread and with two, and in so many simulations.
 macro_rules! on_each {
-    ($($test:ident)+) => {$(
+    ($($test:ident: $seeds:literal;)+) => {$(
         mod $test {
-            use super::{Net, Tokio, Waitline};
+            use super::{Net, Simulated, Tokio, Waitline};
             #[test]
             fn on_waitline() {
                 (1..=2).for_each(|threads| Waitline::run(threads, super::$test::<Waitline>()));
@@ -31,14 +35,18 @@ macro_rules! on_each {
             fn on_tokio() {
                 (1..=2).for_each(|threads| Tokio::run(threads, super::$test::<Tokio>()));
             }
+            #[test]
+            fn in_simulations() {
+                waitline_executor::sim::many(0..$seeds, super::$test::<Simulated>);
+            }
         }
     )+};
 }
 on_each! {
-    what_is_sent_comes_back
-    all_in_the_room_hear_each_other_in_order
-    who_does_not_read_is_dropped_with_a_message
-    at_the_end_all_have_heard_the_same
+    what_is_sent_comes_back: 500;
+    all_in_the_room_hear_each_other_in_order: 100;
+    who_does_not_read_is_dropped_with_a_message: 1;
+    at_the_end_all_have_heard_the_same: 100;
 }
 
 /// A server to stop, and to wait for.
