@@ -122,7 +122,9 @@ fn ping_pong<P: Peer>(n: u64) -> Duration {
     took
 }
 
-/// Some computing whose result is known: about a clock cycle per step.
+/// Some computing whose result is known: about a clock cycle per step. The same machine code for all, which inlining would
+/// not give.
+#[inline(never)]
 fn compute(steps: u64) -> u64 {
     let mut odd = 0;
     for step in 0..steps {
