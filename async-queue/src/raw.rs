@@ -33,8 +33,8 @@
 //!   not pass the one that a granted slot will bring.
 //! - **Q3** `len + out` is the number of unfinished items, and never negative. Items that enter, leave or come back move
 //!   between the two; only `task_done` and `close_now` lower the sum.
-//! - **Q4** Grants are void once the queue is closed, and slots once it is revoked: whoever comes with one counts nothing
-//!   down. Nobody looks at `room` from then on; `slots` is 0.
+//! - **Q4** Grants are void once the queue is closed, and slots once it is revoked: nothing enters by them. Nobody looks at
+//!   `room` once the queue is closed; `slots` is 0 once it is revoked, and a void one is not counted down.
 //! - **Q5** Items are not dropped under the mutex, no waker is cloned, woken or dropped under it. The one piece of
 //!   foreign code that runs under it is the items' `Ord` in a priority queue; if it panics, nothing has changed, and the
 //!   end of the turn still settles.

@@ -81,11 +81,9 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
         Ok(())
     }
 
-    /// Gives the place up that was granted to a waiting put or reserve, unless it is void (Q4).
+    /// Gives the place up that was granted to a waiting put or reserve. If that is void, it does not matter (Q4).
     pub(crate) fn return_grant(&mut self) {
-        if self.phase == Phase::Open {
-            self.room += 1;
-        }
+        self.room += 1;
     }
 
     /// Gives a held slot up, unless it is void (Q4).
