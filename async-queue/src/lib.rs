@@ -201,8 +201,9 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of `waitline-executor` (or of your own, with
-//!   `waitline::diagnostics`), and calls each queue by its label. Without it that costs not a byte and not an instruction.
+//! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of `waitline-executor` (or
+//!   of your own, with `waitline::diagnostics`), and calls each queue by its label. Without it that costs not a byte and not
+//!   an instruction.
 //! - `loom`: together with `--cfg loom` the queues run on loom's primitives, so that you can model-check your own code on
 //!   top of them. See `waitline::testing`. Either alone has no effect.
 //!

@@ -5,6 +5,7 @@
 //! - **Order.** Which of the tasks that are ready is polled next is drawn at random, so that many seeds try many schedules.
 //! - **Time.** [`sleep`](crate::sleep()), [`timeout`](crate::timeout), [`interval`](crate::interval()) and [`now`](crate::now) follow a clock that stands
 //!   still while a task is ready, and then jumps to the next timer: an hour takes no time.
+//! - **Draws.** [`rng`] follows the seed, as does the generator of `fastrand` on this thread, which `futures_lite::future::race` uses.
 //! - **Threads.** There are none: [`run_blocking`](crate::run_blocking) and [`ThreadPool::run`](crate::ThreadPool::run) make the job
 //!   a task, which is run at its turn.
 //! - **Faults.** [`chance`] and [`cancel_at_random`] bring them about.
@@ -37,7 +38,8 @@
 //!
 //! # What is not simulated
 //!
-//! Threads that the program starts itself, an [`Executor`](crate::Executor) in it, and I/O: what they do comes when it comes,
+//! The order in which a std `HashMap` is walked is another one in each run: take a `BTreeMap` where it matters. Threads that the
+//! program starts itself, an [`Executor`](crate::Executor) in it, and I/O: what they do comes when it comes,
 //! and is not waited for when nothing else is left to do. A blocking call (`lock_blocking` and the like) inside a simulation
 //! panics if it has to wait: there is nobody else who could run meanwhile. A poll takes no simulated time, so a loop that only
 //! yields until some time has passed does not end; [`Builder::max_polls`] finds it.
@@ -225,12 +227,16 @@ impl Builder {
     fn run_at<F: Future>(&self, place: &'static Location<'static>, seed: u64, future: F) -> Result<F::Output, Stalled> {
         let this = Arc::new(EventLoop::new());
         let simulation = Rc::new(Simulation::new(seed, self.start.unwrap_or_else(Instant::now)));
+        // The thread's generator, from which `futures_lite::future::race` draws, and maybe the program.
+        let outside = fastrand::get_seed();
         let entered = context::enter("sim::run", Context::Loop(this.clone()), None);
         entered.simulate(simulation.clone());
+        fastrand::seed(seed);
         let scheduler = Scheduler::new(&this, simulation, self.order, self.max_polls, place);
         let outcome = catch_unwind(AssertUnwindSafe(|| scheduler.driver.run_main(future, || scheduler.next_job())));
         let stalled = scheduler.finish();
         drop(entered);
+        fastrand::seed(outside);
         match (outcome, stalled) {
             (Err(panic), _) => resume_unwind(panic),
             (Ok(_), Some(stalled)) => Err(stalled),

@@ -137,6 +137,22 @@ fn the_start_of_the_clock_can_be_set_and_does_not_matter() {
 }
 
 #[test]
+fn races_follow_the_seed() {
+    let winners = |seed| {
+        let winners = async {
+            let mut winners = Vec::new();
+            for _ in 0..20 {
+                winners.push(futures_lite::future::race(std::future::ready(1), std::future::ready(2)).await);
+            }
+            winners
+        };
+        sim::run(seed, winners).unwrap()
+    };
+    assert_eq!(winners(0), winners(0));
+    assert_ne!(winners(0), winners(1));
+}
+
+#[test]
 fn shuffled_items_come_in_every_order() {
     let orders: HashSet<[u8; 3]> = (0..100)
         .map(|seed| {
