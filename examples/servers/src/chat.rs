@@ -7,6 +7,7 @@
 //!   room's mutex: a line is in all outboxes or was said after the leaving.
 //! - **C2** Nobody waits for a slow member. Its outbox is bounded; when that is full it is dropped: what is queued is thrown
 //!   away, and it is told so, if it reads that within the grace time.
+//! - **C3** At the end all rooms are closed in one step, by whoever learns of it first: what one member has heard, all have.
 
 use crate::{accept, net::Net};
 use futures_lite::{
@@ -82,6 +83,13 @@ impl Hall {
         }
     }
 
+    /// Ends all rooms (C3). What is in the outboxes is still written; what is said from now on, nobody hears.
+    fn close(&self) {
+        for member in self.rooms().drain().flat_map(|(_, members)| members) {
+            member.outbox.close();
+        }
+    }
+
     /// What is in the outbox is still written.
     fn leave(&self, room: &[u8], member: &Arc<Member>) {
         let mut rooms = self.rooms();
@@ -124,6 +132,9 @@ async fn session<N: Net>(hall: Arc<Hall>, reader: N::Reader, writer: N::Writer, 
     let ended = || future::or(stopped(&stop), stopped(&member.dropped));
     while future::or(ended(), read_line(&mut reader, &mut line)).await {
         hall.say(&room, &line);
+    }
+    if stop.is_set() {
+        hall.close();
     }
     hall.leave(&room, &member);
     drop(permit);
