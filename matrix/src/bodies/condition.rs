@@ -1,6 +1,6 @@
 use super::POLLS;
 use crate::{Tasks, dropped_after, join_all, on_thread};
-use futures_lite::future::yield_now;
+use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
 use waitline_lock::{Condition, Lock};
 
@@ -79,6 +79,15 @@ pub(super) async fn cancel(tasks: Tasks) {
         assert_eq!(*watched.value.try_lock().expect("all are done"), 0);
         assert_eq!(watched.changed.waiters(), 0);
     }
+
+    // One that is notified and has the lock already, and does not know it yet.
+    let watched = Arc::new(Watched::default());
+    let mut granted = Box::pin(watched.changed.wait(watched.value.lock().await));
+    assert!(poll_once(&mut granted).await.is_none());
+    let patient = tasks.spawn_waiting(watched.clone().take()).await;
+    watched.clone().give().await;
+    drop(granted);
+    patient.await;
 }
 
 /// Threads give, tasks take. (A wait has no blocking twin.)

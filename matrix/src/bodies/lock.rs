@@ -1,6 +1,6 @@
 use super::POLLS;
 use crate::{Tasks, dropped_after, join_all, on_thread};
-use futures_lite::future::yield_now;
+use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
 use waitline_lock::Lock;
 
@@ -55,6 +55,16 @@ pub(super) async fn cancel(tasks: Tasks) {
         let total = *lock.try_lock().expect("all are done");
         assert_eq!(total, 2 + 100 * lucky);
     }
+
+    // One that has the lock already, and does not know it yet.
+    let lock = Arc::new(Lock::new(0));
+    let guard = lock.clone().lock_owned().await;
+    let mut granted = Box::pin(lock.lock());
+    assert!(poll_once(&mut granted).await.is_none());
+    let patient = tasks.spawn_waiting(add(lock.clone(), 1)).await;
+    drop(guard);
+    drop(granted);
+    patient.await;
 }
 
 pub(super) async fn blocking(tasks: Tasks) {

@@ -1,6 +1,6 @@
 use super::POLLS;
 use crate::{Tasks, dropped_after, join_all, on_thread};
-use futures_lite::future::yield_now;
+use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
 use waitline_queue::{LifoQueue, PriorityQueue, Queue};
 
@@ -82,6 +82,15 @@ pub(super) async fn cancel_get(tasks: Tasks) {
         got.sort();
         assert_eq!(got, [0, 1]);
     }
+
+    // One that has its item already, and does not know it yet.
+    let queue = Numbers::new(Queue::bounded(2));
+    let mut granted = Box::pin(queue.get());
+    assert!(poll_once(&mut granted).await.is_none());
+    let patient = tasks.spawn_waiting(get(queue.clone())).await;
+    queue.put(7).await.unwrap();
+    drop(granted);
+    assert_eq!(patient.await, 7);
 }
 
 /// A put that is given up has not put, and one that was not has.
@@ -102,6 +111,17 @@ pub(super) async fn cancel_put(tasks: Tasks) {
         got.sort();
         assert_eq!(got, if done { vec![0, 1, 100] } else { vec![0, 1] });
     }
+
+    // One that has its room already, and does not know it yet.
+    let queue = Numbers::new(Queue::bounded(1));
+    queue.put(0).await.unwrap();
+    let mut granted = Box::pin(queue.put(100));
+    assert!(poll_once(&mut granted).await.is_none());
+    let patient = tasks.spawn_waiting(put(queue.clone(), 1)).await;
+    assert_eq!(queue.get().await, Ok(0));
+    drop(granted);
+    patient.await;
+    assert_eq!(queue.get().await, Ok(1));
 }
 
 /// Threads and tasks put, a thread and a task get: nothing is lost, and each source's items keep their order.

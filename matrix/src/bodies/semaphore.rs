@@ -1,6 +1,6 @@
 use super::POLLS;
 use crate::{Tasks, dropped_after, join_all, on_thread};
-use futures_lite::future::yield_now;
+use futures_lite::future::{poll_once, yield_now};
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -67,6 +67,16 @@ pub(super) async fn cancel(tasks: Tasks) {
         large.await;
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
     }
+
+    // One that has its permit already, and does not know it yet.
+    let semaphore = Arc::new(Semaphore::new(1));
+    let permit = semaphore.clone().acquire_owned().await;
+    let mut granted = Box::pin(semaphore.acquire());
+    assert!(poll_once(&mut granted).await.is_none());
+    let patient = tasks.spawn_waiting(acquire(semaphore.clone(), 1)).await;
+    drop(permit);
+    drop(granted);
+    patient.await;
 }
 
 /// Counts those inside, and tells if they are too many.
