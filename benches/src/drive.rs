@@ -5,6 +5,7 @@ use std::{
     cell::RefCell,
     collections::VecDeque,
     future::{Future, poll_fn},
+    hint::black_box,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -36,6 +37,17 @@ pub fn ready<F: Future>(future: F) -> F::Output {
 #[inline]
 pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(waker))
+}
+
+/// Some computing, about two clock cycles per step: returns half of an even `steps`. Not inlined, so that all peers run the same
+/// machine code.
+#[inline(never)]
+pub fn compute(steps: u64) -> u64 {
+    let mut odd = 0;
+    for step in 0..steps {
+        odd += black_box(step) % 2;
+    }
+    odd
 }
 
 struct Nothing;

@@ -2,7 +2,7 @@
 
 use crate::{
     Workload,
-    drive::{counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    drive::{compute, counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
     workloads::condition,
 };
 use std::{
@@ -204,15 +204,13 @@ fn two_yields(n: u64) -> Duration {
     })
 }
 
-fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u32) -> Duration {
+fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u64) -> Duration {
     let lock = Arc::new(L::new());
     let each = n.div_ceil(tasks);
     let task = |lock: Arc<L>| async move {
         for _ in 0..each {
             *lock.lock().await += 1;
-            for turn in 0..outside {
-                black_box(turn);
-            }
+            assert_eq!(compute(outside), outside / 2);
         }
     };
     let took = timed(|| two_workers((0..tasks).map(|_| task(lock.clone()))));
@@ -255,9 +253,9 @@ pub fn workloads() -> Vec<Workload> {
         let name = format!("lock: {tasks} tasks, two workers, an empty section");
         all.push(every_lock!(Workload::new(name), workers, tasks, 0));
     }
-    for (turns, time) in [(1_000, "0.2 µs"), (10_000, "2 µs"), (50_000, "10 µs")] {
+    for (steps, time) in [(400, "0.2 µs"), (4_000, "2 µs"), (20_000, "10 µs")] {
         let name = format!("lock: 8 tasks, two workers, about {time} of work outside");
-        all.push(every_lock!(Workload::new(name), workers, 8, turns));
+        all.push(every_lock!(Workload::new(name), workers, 8, steps));
     }
     all.extend(condition::workloads());
     all

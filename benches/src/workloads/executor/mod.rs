@@ -8,10 +8,12 @@ mod asyncio;
 pub(crate) mod peers;
 mod sleeps;
 
-use crate::{Effort, Workload, drive::timed};
+use crate::{
+    Effort, Workload,
+    drive::{compute, timed},
+};
 use peers::{AsyncLocal, AsyncWorker, AsyncWorkers, FuturesPool, Ours, Peer, SmolLocal, SmolWorkers, Tokio};
 use std::{
-    hint::black_box,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -122,19 +124,8 @@ fn ping_pong<P: Peer>(n: u64) -> Duration {
     took
 }
 
-/// Some computing whose result is known: about a clock cycle per step. The same machine code for all, which inlining would
-/// not give.
-#[inline(never)]
-fn compute(steps: u64) -> u64 {
-    let mut odd = 0;
-    for step in 0..steps {
-        odd += black_box(step) % 2;
-    }
-    odd
-}
-
 fn fan_out<P: Peer>(n: u64) -> Duration {
-    const STEPS: u64 = 5_000;
+    const STEPS: u64 = 4_000;
     let (took, odd) = P::run(|peer| async move { all(peer, (0..n).map(|_| async { compute(STEPS) })).await });
     assert_eq!(odd, n * STEPS / 2);
     took
