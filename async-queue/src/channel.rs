@@ -42,7 +42,7 @@ use waitline::sync::{
 };
 
 struct Shared<T> {
-    raw: RawQueue<T, Fifo<T>>,
+    raw: RawQueue<Fifo<T>>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
 }

@@ -18,7 +18,7 @@ use std::{
 };
 use waitline::{Handle, Locked, WaitQueue, Waiter, diagnostics::Caller};
 
-impl<T, S: Store<T>> RawQueue<T, S> {
+impl<T, S: Store<Item = T>> RawQueue<S> {
     #[inline]
     #[track_caller]
     pub(crate) fn get(&self) -> Get<'_, T, S> {
@@ -39,7 +39,7 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     #[inline(always)]
     fn take(&self, place: Caller) -> (Option<T>, bool) {
         let mut drained = false;
-        let attempt = |mut turn: Turn<'_, '_, T, S>| {
+        let attempt = |mut turn: Turn<'_, '_, S>| {
             let parcel = turn.take();
             if parcel.is_none() {
                 drained = turn.is_drained();
@@ -81,12 +81,12 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 }
 
 /// The handle of a get: what it is granted is an item, or the news that there will be none.
-struct Getter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+struct Getter<'a, S: Store>(&'a RawQueue<S>);
 
-impl<T, S: Store<T>> Handle for Getter<'_, T, S> {
+impl<T, S: Store<Item = T>> Handle for Getter<'_, S> {
     const CALL: &'static str = "get";
 
-    type Protocol = QueueProtocol<T, S>;
+    type Protocol = QueueProtocol<S>;
 
     #[inline(always)]
     fn queue(&self) -> &WaitQueue<Self::Protocol> {
@@ -122,14 +122,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Get<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Getter<'a, T, S>>,
+        waiter: Waiter<Getter<'a, S>>,
     }
 }
 
-impl<T, S: Store<T>> Future for Get<'_, T, S> {
+impl<T, S: Store<Item = T>> Future for Get<'_, T, S> {
     type Output = Result<T, GetError>;
 
     #[inline]
@@ -158,9 +158,9 @@ impl<T, S: Store<T>> Future for Get<'_, T, S> {
 
 /// Waits for an item, unless there is something else to be done by now.
 #[cold]
-fn wait_for_item<'a, T, S: Store<T>>(
-    raw: &RawQueue<T, S>,
-    waiter: Pin<&mut Waiter<Getter<'a, T, S>>>,
+fn wait_for_item<'a, T, S: Store<Item = T>>(
+    raw: &RawQueue<S>,
+    waiter: Pin<&mut Waiter<Getter<'a, S>>>,
     cx: &mut Context<'_>,
 ) -> bool {
     raw.wait(waiter, cx, GETTERS, |turn| turn.is_dry())
@@ -182,7 +182,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct GetMany<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
         #[pin]
         first: Get<'a, T, S>,
@@ -191,7 +191,7 @@ pin_project! {
     }
 }
 
-impl<T, S: Store<T>> Future for GetMany<'_, T, S> {
+impl<T, S: Store<Item = T>> Future for GetMany<'_, T, S> {
     type Output = usize;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
@@ -223,16 +223,16 @@ pin_project! {
     #[must_use = "streams do nothing unless polled"]
     pub struct Items<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
-        raw: &'a RawQueue<T, S>,
+        raw: &'a RawQueue<S>,
         #[pin]
         get: Option<Get<'a, T, S>>,
         place: Caller,
     }
 }
 
-impl<T, S: Store<T>> Stream for Items<'_, T, S> {
+impl<T, S: Store<Item = T>> Stream for Items<'_, T, S> {
     type Item = T;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
@@ -248,19 +248,19 @@ impl<T, S: Store<T>> Stream for Items<'_, T, S> {
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Get<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Get<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Get").field(&self.waiter).finish()
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for GetMany<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for GetMany<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GetMany").field("first", &self.first).field("limit", &self.limit).finish_non_exhaustive()
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Items<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Items<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Items").field("get", &self.get).finish_non_exhaustive()
     }

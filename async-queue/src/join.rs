@@ -14,7 +14,7 @@ use std::{
 };
 use waitline::{Handle, Locked, WaitQueue, Waiter};
 
-impl<T, S: Store<T>> RawQueue<T, S> {
+impl<T, S: Store<Item = T>> RawQueue<S> {
     pub(crate) fn task_done(&self) -> Result<(), TaskDoneError> {
         self.queue().origin().item_done();
         if self.turn(|mut turn| turn.finish()) { Ok(()) } else { Err(TaskDoneError) }
@@ -27,12 +27,12 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 }
 
 /// The handle of a join: what it is granted is the news, which nobody else needs.
-struct Joiner<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+struct Joiner<'a, S: Store>(&'a RawQueue<S>);
 
-impl<T, S: Store<T>> Handle for Joiner<'_, T, S> {
+impl<T, S: Store<Item = T>> Handle for Joiner<'_, S> {
     const CALL: &'static str = "join";
 
-    type Protocol = QueueProtocol<T, S>;
+    type Protocol = QueueProtocol<S>;
 
     fn queue(&self) -> &WaitQueue<Self::Protocol> {
         self.0.queue()
@@ -61,14 +61,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Join<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Joiner<'a, T, S>>,
+        waiter: Waiter<Joiner<'a, S>>,
     }
 }
 
-impl<T, S: Store<T>> Future for Join<'_, T, S> {
+impl<T, S: Store<Item = T>> Future for Join<'_, T, S> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -86,7 +86,7 @@ impl<T, S: Store<T>> Future for Join<'_, T, S> {
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Join<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Join<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Join").field(&self.waiter).finish()
     }

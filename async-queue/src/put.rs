@@ -17,7 +17,7 @@ use std::{
 };
 use waitline::{Handle, Locked, WaitQueue, Waiter};
 
-impl<T, S: Store<T>> RawQueue<T, S> {
+impl<T, S: Store<Item = T>> RawQueue<S> {
     #[inline]
     #[track_caller]
     pub(crate) fn put(&self, item: T) -> Put<'_, T, S> {
@@ -72,12 +72,12 @@ fn kept<T>(item: Option<T>) -> T {
 }
 
 /// The handle of a put or a reserve: what it is granted is a slot.
-struct Putter<'a, T, S: Store<T>>(&'a RawQueue<T, S>);
+struct Putter<'a, S: Store>(&'a RawQueue<S>);
 
-impl<T, S: Store<T>> Handle for Putter<'_, T, S> {
+impl<T, S: Store<Item = T>> Handle for Putter<'_, S> {
     const CALL: &'static str = "put";
 
-    type Protocol = QueueProtocol<T, S>;
+    type Protocol = QueueProtocol<S>;
 
     #[inline(always)]
     fn queue(&self) -> &WaitQueue<Self::Protocol> {
@@ -113,14 +113,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Put<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Putter<'a, T, S>>,
+        waiter: Waiter<Putter<'a, S>>,
     }
 }
 
-impl<T, S: Store<T>> Future for Put<'_, T, S> {
+impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
     type Output = Result<(), PutError<T>>;
 
     #[inline]
@@ -141,16 +141,16 @@ impl<T, S: Store<T>> Future for Put<'_, T, S> {
 
 /// Waits for a slot, unless there is something else to be done by now.
 #[cold]
-fn wait_for_room<'a, T, S: Store<T>>(
-    raw: &RawQueue<T, S>,
-    waiter: Pin<&mut Waiter<Putter<'a, T, S>>>,
+fn wait_for_room<'a, T, S: Store<Item = T>>(
+    raw: &RawQueue<S>,
+    waiter: Pin<&mut Waiter<Putter<'a, S>>>,
     cx: &mut Context<'_>,
 ) -> bool {
     raw.wait(waiter, cx, PUTTERS, |mut turn| matches!(turn.admit(), Err(Refusal::Full)))
 }
 
-fn poll_granted_put<T, S: Store<T>>(
-    mut waiter: Pin<&mut Waiter<Putter<'_, T, S>>>,
+fn poll_granted_put<T, S: Store<Item = T>>(
+    mut waiter: Pin<&mut Waiter<Putter<'_, S>>>,
     cx: &mut Context<'_>,
 ) -> Poll<Result<(), PutError<T>>> {
     ready!(waiter.as_mut().poll_grant(cx));
@@ -181,14 +181,14 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Reserve<'a, T, S = Fifo<T>>
     where
-        S: Store<T>,
+        S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Putter<'a, T, S>>,
+        waiter: Waiter<Putter<'a, S>>,
     }
 }
 
-impl<'a, T, S: Store<T>> Future for Reserve<'a, T, S> {
+impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
     type Output = Result<Slot<'a, T, S>, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -227,12 +227,12 @@ impl<'a, T, S: Store<T>> Future for Reserve<'a, T, S> {
 #[clippy::has_significant_drop]
 pub struct Slot<'a, T, S = Fifo<T>>
 where
-    S: Store<T>,
+    S: Store<Item = T>,
 {
-    raw: &'a RawQueue<T, S>,
+    raw: &'a RawQueue<S>,
 }
 
-impl<T, S: Store<T>> Slot<'_, T, S> {
+impl<T, S: Store<Item = T>> Slot<'_, T, S> {
     /// Puts `item`. Never waits.
     ///
     /// # Errors
@@ -257,25 +257,25 @@ impl<T, S: Store<T>> Slot<'_, T, S> {
     }
 }
 
-impl<T, S: Store<T>> Drop for Slot<'_, T, S> {
+impl<T, S: Store<Item = T>> Drop for Slot<'_, T, S> {
     fn drop(&mut self) {
         self.raw.turn(|mut turn| turn.return_slot());
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Put<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Put<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Put").field(&self.waiter).finish()
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Reserve<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Reserve<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Reserve").field(&self.waiter).finish()
     }
 }
 
-impl<T, S: Store<T>> fmt::Debug for Slot<'_, T, S> {
+impl<T, S: Store<Item = T>> fmt::Debug for Slot<'_, T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot").finish_non_exhaustive()
     }

@@ -19,7 +19,7 @@ use waitline::const_unless_loom;
 macro_rules! queue {
     ($(#[$doc:meta])* $name:ident, $store:ident, [$($bound:tt)*]) => {
         $(#[$doc])*
-        pub struct $name<T: $($bound)*>(RawQueue<T, $store<T>>);
+        pub struct $name<T: $($bound)*>(RawQueue<$store<T>>);
 
         impl<T: $($bound)*> $name<T> {
             const_unless_loom! {

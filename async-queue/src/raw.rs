@@ -79,9 +79,9 @@ impl<T> Cargo<T> {
     }
 }
 
-pub(crate) struct QueueProtocol<T, S>(PhantomData<(T, S)>);
+pub(crate) struct QueueProtocol<S>(PhantomData<S>);
 
-impl<T, S: Store<T>> Protocol for QueueProtocol<T, S> {
+impl<T, S: Store<Item = T>> Protocol for QueueProtocol<S> {
     /// The capacity, `None` if there is no limit.
     type Word = Option<NonZeroUsize>;
     type State = State<S>;
@@ -89,7 +89,7 @@ impl<T, S: Store<T>> Protocol for QueueProtocol<T, S> {
     type Lists = [List<Cargo<T>>; 4];
 }
 
-pub(crate) type Guard<'q, T, S> = Locked<'q, QueueProtocol<T, S>>;
+pub(crate) type Guard<'q, S> = Locked<'q, QueueProtocol<S>>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -112,9 +112,9 @@ pub(crate) struct State<S> {
 }
 
 /// A queue of any order.
-pub(crate) struct RawQueue<T, S: Store<T>>(WaitQueue<QueueProtocol<T, S>>);
+pub(crate) struct RawQueue<S: Store>(WaitQueue<QueueProtocol<S>>);
 
-impl<T, S: Store<T>> RawQueue<T, S> {
+impl<T, S: Store<Item = T>> RawQueue<S> {
     const_unless_loom! {
         /// `kind` is what reports call it.
         #[inline]
@@ -144,23 +144,19 @@ impl<T, S: Store<T>> RawQueue<T, S> {
     }
 
     #[inline(always)]
-    pub(crate) fn queue(&self) -> &WaitQueue<QueueProtocol<T, S>> {
+    pub(crate) fn queue(&self) -> &WaitQueue<QueueProtocol<S>> {
         &self.0
     }
 
     /// Takes the mutex, makes a change, settles, unlocks and wakes. A change that panics is settled too (Q5).
     #[inline(always)]
-    pub(crate) fn turn<R>(&self, change: impl FnOnce(Turn<'_, '_, T, S>) -> R) -> R {
+    pub(crate) fn turn<R>(&self, change: impl FnOnce(Turn<'_, '_, S>) -> R) -> R {
         self.attempt(change, |_| true)
     }
 
     /// The same, for what may turn out to change nothing: then there is nothing to settle.
     #[inline(always)]
-    pub(crate) fn attempt<R>(
-        &self,
-        change: impl FnOnce(Turn<'_, '_, T, S>) -> R,
-        changed: impl FnOnce(&R) -> bool,
-    ) -> R {
+    pub(crate) fn attempt<R>(&self, change: impl FnOnce(Turn<'_, '_, S>) -> R, changed: impl FnOnce(&R) -> bool) -> R {
         let rescue = Rescue(self);
         let mut locked = self.0.lock();
         let result = change(Turn(&mut locked));
@@ -173,12 +169,12 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 
     /// Enters `list` if `must_wait`; otherwise the caller tries again. Changes nothing, so that there is nothing to settle.
     #[inline(always)]
-    pub(crate) fn wait<H: Handle<Protocol = QueueProtocol<T, S>>>(
+    pub(crate) fn wait<H: Handle<Protocol = QueueProtocol<S>>>(
         &self,
         waiter: Pin<&mut Waiter<H>>,
         cx: &mut Context<'_>,
         list: usize,
-        must_wait: impl FnOnce(Turn<'_, '_, T, S>) -> bool,
+        must_wait: impl FnOnce(Turn<'_, '_, S>) -> bool,
     ) -> bool {
         let mut entry = waiter.entry(cx.waker());
         let wait = must_wait(Turn(&mut entry));
@@ -259,9 +255,9 @@ impl<T, S: Store<T>> RawQueue<T, S> {
 }
 
 /// Runs `settle` where a turn was left by a panic, after the mutex is released.
-struct Rescue<'q, T, S: Store<T>>(&'q RawQueue<T, S>);
+struct Rescue<'q, S: Store>(&'q RawQueue<S>);
 
-impl<T, S: Store<T>> Drop for Rescue<'_, T, S> {
+impl<T, S: Store<Item = T>> Drop for Rescue<'_, S> {
     fn drop(&mut self) {
         self.0.settle();
     }

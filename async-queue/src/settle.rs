@@ -12,7 +12,7 @@ use waitline::{FirstPanic, Wakers};
 ///
 /// In one pass, unless the item of a put that blocks its thread enters: else an item that is handed over makes room at
 /// most, and a slot that is granted brings its item later.
-fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> bool {
+fn settle<S: Store>(locked: &mut Guard<'_, S>, wakers: &mut Wakers) -> bool {
     let mut turn = Turn(locked);
     loop {
         while turn.front(GETTERS).is_some() {
@@ -62,7 +62,7 @@ fn settle<T, S: Store<T>>(locked: &mut Guard<'_, T, S>, wakers: &mut Wakers) -> 
 
 /// The end of a turn while somebody waits.
 #[cold]
-pub(crate) fn settle_and_wake<T, S: Store<T>>(raw: &RawQueue<T, S>, mut locked: Guard<'_, T, S>) {
+pub(crate) fn settle_and_wake<S: Store>(raw: &RawQueue<S>, mut locked: Guard<'_, S>) {
     let mut wakers = Wakers::new();
     let settled = settle(&mut locked, &mut wakers);
     drop(locked);
@@ -74,7 +74,7 @@ pub(crate) fn settle_and_wake<T, S: Store<T>>(raw: &RawQueue<T, S>, mut locked: 
 
 /// A waker that panics must not keep those of later rounds asleep, nor make an abort of a panic that is under way.
 #[cold]
-fn wake_in_rounds<T, S: Store<T>>(raw: &RawQueue<T, S>, mut settled: bool, mut wakers: Wakers) {
+fn wake_in_rounds<S: Store>(raw: &RawQueue<S>, mut settled: bool, mut wakers: Wakers) {
     let mut panic = FirstPanic::new();
     loop {
         panic.catch(|| wakers.wake_all());

@@ -50,7 +50,10 @@ pub struct Parcel<T> {
 /// A collection of items that knows which one leaves next.
 ///
 /// A call whose comparison of two items panics has changed nothing; an item that it was to take is still in its place.
-pub trait Store<T>: Default {
+pub trait Store: Default {
+    /// What is kept.
+    type Item;
+
     /// Whether `push` compares items.
     const COMPARES: bool;
 
@@ -58,13 +61,13 @@ pub trait Store<T>: Default {
     fn len(&self) -> usize;
 
     /// Takes `item`, which is newer than all others, out of its place.
-    fn push(&mut self, order: u64, item: &mut Option<T>);
+    fn push(&mut self, order: u64, item: &mut Option<Self::Item>);
 
     /// Takes an item back that was here before, as if it had never left.
-    fn put_back(&mut self, order: u64, item: &mut Option<T>);
+    fn put_back(&mut self, order: u64, item: &mut Option<Self::Item>);
 
     /// Gives the item whose turn it is.
-    fn pop(&mut self) -> Option<Parcel<T>>;
+    fn pop(&mut self) -> Option<Parcel<Self::Item>>;
 
     /// For how many items memory is allocated.
     fn allocated(&self) -> usize;
@@ -73,7 +76,7 @@ pub trait Store<T>: Default {
     fn shrink(&mut self, items: usize);
 
     /// All items in the order in which they would have left.
-    fn into_items(self) -> Vec<T>;
+    fn into_items(self) -> Vec<Self::Item>;
 }
 
 /// The item that a call was given.
@@ -87,7 +90,8 @@ impl<T> Fifo<T> {
     }
 }
 
-impl<T> Store<T> for Fifo<T> {
+impl<T> Store for Fifo<T> {
+    type Item = T;
     const COMPARES: bool = false;
 
     #[inline]
@@ -138,7 +142,8 @@ impl<T> Lifo<T> {
     }
 }
 
-impl<T> Store<T> for Lifo<T> {
+impl<T> Store for Lifo<T> {
+    type Item = T;
     const COMPARES: bool = false;
 
     #[inline]
@@ -189,7 +194,8 @@ impl<T> Priority<T> {
     }
 }
 
-impl<T: Ord> Store<T> for Priority<T> {
+impl<T: Ord> Store for Priority<T> {
+    type Item = T;
     const COMPARES: bool = true;
 
     #[inline]

@@ -16,24 +16,24 @@ pub(crate) enum Refusal {
 }
 
 /// The time in which the mutex is held: the changes that can be made in it.
-pub(crate) struct Turn<'t, 'q, T, S: Store<T>>(pub(crate) &'t mut Guard<'q, T, S>);
+pub(crate) struct Turn<'t, 'q, S: Store>(pub(crate) &'t mut Guard<'q, S>);
 
-impl<'q, T, S: Store<T>> Deref for Turn<'_, 'q, T, S> {
-    type Target = Guard<'q, T, S>;
+impl<'q, T, S: Store<Item = T>> Deref for Turn<'_, 'q, S> {
+    type Target = Guard<'q, S>;
     #[inline(always)]
     fn deref(&self) -> &Self::Target {
         self.0
     }
 }
 
-impl<T, S: Store<T>> DerefMut for Turn<'_, '_, T, S> {
+impl<T, S: Store<Item = T>> DerefMut for Turn<'_, '_, S> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Self::Target {
         self.0
     }
 }
 
-impl<T, S: Store<T>> Turn<'_, '_, T, S> {
+impl<T, S: Store<Item = T>> Turn<'_, '_, S> {
     /// Whether there is no item and will be none.
     pub(crate) fn is_drained(&self) -> bool {
         self.phase != Phase::Open && self.slots == 0 && self.store.len() == 0
@@ -179,7 +179,7 @@ impl<T, S: Store<T>> Turn<'_, '_, T, S> {
 
 /// Gives half of the memory back when three quarters are not in use, so that a burst is paid for by its own items only.
 #[cold]
-fn shrink<T, S: Store<T>>(store: &mut S) {
+fn shrink<S: Store>(store: &mut S) {
     let allocated = store.allocated();
     if store.len() < allocated / 4 {
         store.shrink(allocated / 2);

@@ -1,11 +1,14 @@
 //! Hazard 18: who may cross threads, checked by the compiler.
 
+use futures_lite::StreamExt;
 use static_assertions::{assert_impl_all as yes, assert_not_impl_any as no};
 use std::{
     cell::Cell,
     error::Error,
     fmt::{Debug, Display},
+    future::Future,
     panic::{RefUnwindSafe, UnwindSafe},
+    pin::pin,
     rc::Rc,
 };
 use waitline_queue::{channel::*, *};
@@ -120,4 +123,28 @@ fn debug_tells_the_state_without_blocking() {
         texts.map(|text| text.split([' ', '(']).next().unwrap().to_owned()),
         ["Get", "GetMany", "Items", "Reserve", "Join"]
     );
+}
+
+/// A task holds its futures across an `.await`, and the compiler forgets lifetimes when it asks whether the task is `Send`.
+#[test]
+fn tasks_with_borrowed_items_can_be_sent() {
+    fn sent<T>(task: impl Future<Output = T> + Send) -> T {
+        futures_lite::future::block_on(task)
+    }
+    static QUEUE: Queue<&str> = Queue::bounded(1);
+    let (sender, receiver) = channel::bounded::<&'static str>(1);
+    let sorted = PriorityQueue::<&'static str>::bounded(1);
+    sent(async {
+        QUEUE.put("a").await.unwrap();
+        assert_eq!(QUEUE.get().await, Ok("a"));
+        QUEUE.reserve().await.unwrap().put("b").unwrap();
+        assert_eq!(QUEUE.get_many(&mut Vec::new(), 1).await, 1);
+        QUEUE.task_done().unwrap();
+        QUEUE.task_done().unwrap();
+        QUEUE.join().await;
+        sender.put("c").await.unwrap();
+        assert_eq!(receiver.get().await, Ok("c"));
+        sorted.put("d").await.unwrap();
+        assert_eq!(pin!(sorted.items()).next().await, Some("d"));
+    });
 }
