@@ -39,7 +39,7 @@ pub fn poll<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll<F::O
     future.poll(&mut Context::from_waker(waker))
 }
 
-/// Some computing, about two clock cycles per step: returns half of an even `steps`. Not inlined, so that all peers run the same
+/// Some computing, about a clock cycle per step: returns half of an even `steps`. Not inlined, so that all peers run the same
 /// machine code.
 #[inline(never)]
 pub fn compute(steps: u64) -> u64 {

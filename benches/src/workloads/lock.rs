@@ -253,7 +253,7 @@ pub fn workloads() -> Vec<Workload> {
         let name = format!("lock: {tasks} tasks, two workers, an empty section");
         all.push(every_lock!(Workload::new(name), workers, tasks, 0));
     }
-    for (steps, time) in [(400, "0.2 µs"), (4_000, "2 µs"), (20_000, "10 µs")] {
+    for (steps, time) in [(700, "0.2 µs"), (7_000, "2 µs"), (35_000, "10 µs")] {
         let name = format!("lock: 8 tasks, two workers, about {time} of work outside");
         all.push(every_lock!(Workload::new(name), workers, 8, steps));
     }

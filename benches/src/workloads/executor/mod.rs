@@ -125,7 +125,7 @@ fn ping_pong<P: Peer>(n: u64) -> Duration {
 }
 
 fn fan_out<P: Peer>(n: u64) -> Duration {
-    const STEPS: u64 = 4_000;
+    const STEPS: u64 = 7_000;
     let (took, odd) = P::run(|peer| async move { all(peer, (0..n).map(|_| async { compute(STEPS) })).await });
     assert_eq!(odd, n * STEPS / 2);
     took
