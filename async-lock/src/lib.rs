@@ -63,7 +63,9 @@ mod condition;
 mod guard;
 mod lock;
 mod raw;
+mod wait;
 
-pub use condition::{Condition, Guard, Wait, WaitWhile};
+pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
+pub use wait::{Guard, Wait, WaitWhile};

@@ -1,0 +1,270 @@
+//! The futures that wait for a [`Condition`]; the phases of a wait, C1 to C3, are in `condition`.
+
+use crate::{
+    condition::{Condition, two_locks},
+    guard::{LockGuard, OwnedLockGuard},
+    lock::Lock,
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, release},
+};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    ops::DerefMut,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+use waitline::{Handle, Locked, SideList, WaitQueue, Waiter, diagnostics::Caller};
+
+/// The guards that a [`Condition`] takes: [`LockGuard`] and [`OwnedLockGuard`]. Sealed.
+///
+/// ```
+/// use std::ops::DerefMut;
+/// use waitline_lock::{Condition, Guard, Lock};
+///
+/// /// For borrowed and owned guards of a number.
+/// async fn until_positive<G: Guard + DerefMut<Target = i32>>(changed: &Condition, guard: G) -> G {
+///     changed.wait_while(guard, |number| *number <= 0).await
+/// }
+///
+/// # futures_lite::future::block_on(async {
+/// let (number, changed) = (Lock::new(7), Condition::new());
+/// assert_eq!(*until_positive(&changed, number.lock().await).await, 7);
+/// # });
+/// ```
+pub trait Guard: DerefMut + sealed::Guard {}
+
+impl<T: ?Sized> Guard for LockGuard<'_, T> {}
+impl<T: ?Sized> Guard for OwnedLockGuard<T> {}
+
+pub(crate) mod sealed {
+    use super::{Arc, Caller, Lock, LockGuard, OwnedLockGuard, RawLock, ToRaw};
+
+    pub trait Guard: Sized {
+        /// What is left of the guard without the lock.
+        type Way: ToRaw + Clone;
+
+        #[doc(hidden)]
+        fn raw(&self) -> &RawLock;
+
+        /// The way to a lock that stays held.
+        #[doc(hidden)]
+        fn into_way(self) -> Self::Way;
+
+        /// # Safety
+        ///
+        /// The caller holds the lock, and gives it to the guard. It was taken at `place`.
+        #[doc(hidden)]
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self;
+    }
+
+    impl<'a, T: ?Sized> Guard for LockGuard<'a, T> {
+        type Way = &'a Lock<T>;
+        fn raw(&self) -> &RawLock {
+            LockGuard::lock(self).raw()
+        }
+        fn into_way(self) -> Self::Way {
+            LockGuard::into_held(self)
+        }
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
+            // SAFETY: by the caller's word.
+            unsafe { LockGuard::new(way, place) }
+        }
+    }
+
+    impl<T: ?Sized> Guard for OwnedLockGuard<T> {
+        type Way = Arc<Lock<T>>;
+        fn raw(&self) -> &RawLock {
+            OwnedLockGuard::lock(self).raw()
+        }
+        fn into_way(self) -> Self::Way {
+            OwnedLockGuard::into_held(self)
+        }
+        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
+            // SAFETY: by the caller's word.
+            unsafe { OwnedLockGuard::new(way, place) }
+        }
+    }
+}
+
+/// The handle of a wait for a condition.
+struct Waiting<'c, W> {
+    condition: &'c Condition,
+    lock: W,
+}
+
+impl<W: ToRaw> Waiting<'_, W> {
+    /// Gives a notification that will not be used to the next waiter (C3).
+    fn pass_on(&self, queue: &mut Locked<'_, LockProtocol>) {
+        // No need to announce: a cancelled wait leaves `WAITERS` set if it was queued, and releases next if it was granted.
+        // An error means that the list is in its next life, with another lock: nobody is left who could be notified.
+        _ = self.condition.waiters.transfer(queue, 1, QUEUE);
+    }
+}
+
+impl<W: ToRaw> Handle for Waiting<'_, W> {
+    type Protocol = LockProtocol;
+
+    fn queue(&self) -> &WaitQueue<LockProtocol> {
+        self.lock.raw().queue()
+    }
+
+    fn side_list(&self) -> Option<&SideList<LockProtocol>> {
+        Some(&self.condition.waiters)
+    }
+
+    fn cancel_queued(&self, mut queue: Locked<'_, LockProtocol>, (): &mut ()) {
+        self.pass_on(&mut queue);
+    }
+
+    fn cancel_granted(&self, (): &mut ()) {
+        let mut queue = self.queue().lock();
+        self.pass_on(&mut queue);
+        let next = release(&mut queue);
+        drop(queue);
+        if let Some(waker) = next {
+            waker.wake();
+        }
+    }
+}
+
+pin_project! {
+    /// The future of [`Condition::wait`].
+    ///
+    /// ```
+    /// use waitline_lock::{Condition, Lock, LockGuard, Wait};
+    /// let (lock, condition) = (Lock::new(1), Condition::new());
+    /// let wait: Wait<'_, LockGuard<'_, i32>> = condition.wait(lock.try_lock().unwrap());
+    /// drop(wait);
+    /// assert!(!lock.is_locked());
+    /// ```
+    #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
+    pub struct Wait<'c, G: Guard> {
+        #[pin]
+        waiter: Waiter<Waiting<'c, G::Way>>,
+        // Whether the lock is held by this future: until the first poll, and from the grant on.
+        holds: bool,
+    }
+
+    impl<G: Guard> PinnedDrop for Wait<'_, G> {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            if *this.holds {
+                this.waiter.handle().lock.raw().unlock();
+            }
+        }
+    }
+}
+
+impl<'c, G: Guard> Wait<'c, G> {
+    #[track_caller]
+    pub(crate) fn new(condition: &'c Condition, guard: G) -> Self {
+        Wait { waiter: Waiter::new(Waiting { condition, lock: guard.into_way() }, ()), holds: true }
+    }
+
+    /// Polls until the lock is held again (`holds`).
+    fn poll_relock(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if !*this.holds {
+            ready!(this.waiter.poll_grant(cx));
+            *this.holds = true;
+            return Poll::Ready(());
+        }
+        // C1: into the side list, then out of the lock, in one section of the mutex.
+        let mut entry = this.waiter.entry(cx.waker());
+        if let Err(foreign) = entry.wait_in_side_list() {
+            drop(entry);
+            two_locks("wait", foreign);
+        }
+        *this.holds = false;
+        let next = release(&mut entry);
+        drop(entry);
+        if let Some(waker) = next {
+            waker.wake();
+        }
+        Poll::Pending
+    }
+
+    /// The guard of the lock that is held.
+    fn take_guard(self: Pin<&mut Self>) -> G {
+        let this = self.project();
+        assert!(std::mem::take(this.holds), "Condition::wait: the future was polled after it was ready");
+        // SAFETY: the lock was held by this future, and is not any more.
+        unsafe { G::from_way(this.waiter.handle().lock.clone(), this.waiter.place()) }
+    }
+
+    /// The reverse: the guard's lock is held by this future again.
+    fn put_back(self: Pin<&mut Self>, guard: G) {
+        drop(guard.into_way());
+        *self.project().holds = true;
+    }
+}
+
+impl<G: Guard> Future for Wait<'_, G> {
+    type Output = G;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        ready!(self.as_mut().poll_relock(cx));
+        Poll::Ready(self.take_guard())
+    }
+}
+
+impl<G: Guard> fmt::Debug for Wait<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait").field("waiter", &self.waiter).field("holds_the_lock", &self.holds).finish()
+    }
+}
+
+pin_project! {
+    /// The future of [`Condition::wait_while`].
+    ///
+    /// ```
+    /// use waitline_lock::{Condition, Lock, LockGuard, WaitWhile};
+    /// let (lock, condition) = (Lock::new(1), Condition::new());
+    /// let wait: WaitWhile<'_, LockGuard<'_, i32>, fn(&mut i32) -> bool> =
+    ///     condition.wait_while(lock.try_lock().unwrap(), |number| *number == 0);
+    /// assert_eq!(*futures_lite::future::block_on(wait), 1);
+    /// ```
+    #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
+    pub struct WaitWhile<'c, G: Guard, F> {
+        #[pin]
+        wait: Wait<'c, G>,
+        condition: F,
+    }
+}
+
+impl<'c, G: Guard, F> WaitWhile<'c, G, F> {
+    pub(crate) fn new(wait: Wait<'c, G>, condition: F) -> Self {
+        WaitWhile { wait, condition }
+    }
+}
+
+impl<G, F> Future for WaitWhile<'_, G, F>
+where
+    G: Guard,
+    F: FnMut(&mut G::Target) -> bool,
+{
+    type Output = G;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        let mut this = self.project();
+        loop {
+            if this.wait.holds {
+                // While the condition runs, the guard sees to it that a panic releases the lock.
+                let mut guard = this.wait.as_mut().take_guard();
+                if !(this.condition)(&mut *guard) {
+                    return Poll::Ready(guard);
+                }
+                this.wait.as_mut().put_back(guard);
+            }
+            ready!(this.wait.as_mut().poll_relock(cx));
+        }
+    }
+}
+
+impl<G: Guard, F> fmt::Debug for WaitWhile<'_, G, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitWhile").field("wait", &self.wait).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,231 @@
+//! A queue in two halves that closes by itself when either of them is gone.
+//!
+//! ```
+//! use waitline_queue::channel;
+//!
+//! # futures_lite::future::block_on(async {
+//! let (sender, receiver) = channel::bounded(4);
+//! let producer = async move {
+//!     for item in 0..10 {
+//!         sender.put(item).await.unwrap();
+//!     }
+//!     // The only sender is gone here, which ends the loop below.
+//! };
+//! let consumer = async {
+//!     let mut sum = 0;
+//!     while let Ok(item) = receiver.get().await {
+//!         sum += item;
+//!     }
+//!     sum
+//! };
+//! let ((), sum) = futures_lite::future::zip(producer, consumer).await;
+//! assert_eq!(sum, 45);
+//! # });
+//! ```
+
+mod receiver;
+mod sender;
+
+pub use receiver::Receiver;
+pub use sender::Sender;
+
+use crate::{join::Join, raw::RawQueue, store::Fifo};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    panic::{RefUnwindSafe, UnwindSafe},
+};
+use waitline::sync::{Arc, atomic::AtomicUsize};
+
+/// What the halves share: the queue, and how many of each there are.
+struct Shared<T> {
+    raw: RawQueue<Fifo<T>>,
+    senders: AtomicUsize,
+    receivers: AtomicUsize,
+}
+
+/// A channel for up to `capacity` items.
+///
+/// # Panics
+///
+/// If `capacity` is 0: use [`unbounded`] for a channel without a limit.
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::bounded(1);
+/// sender.try_put(1).unwrap();
+/// assert!(sender.is_full());
+/// assert_eq!(receiver.try_get(), Ok(1));
+/// ```
+#[track_caller]
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let Some(capacity) = NonZeroUsize::new(capacity) else {
+        panic!(
+            "channel::bounded: the capacity is 0 and must be at least 1; a channel without a limit is \
+             channel::unbounded()"
+        )
+    };
+    channel(Some(capacity))
+}
+
+/// A channel without a limit: a put never waits. Its memory shrinks after a burst, as that of
+/// [`Queue::unbounded`](crate::Queue::unbounded).
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::unbounded();
+/// (0..100).for_each(|item| sender.try_put(item).unwrap());
+/// drop(sender);
+/// assert_eq!(receiver.len(), 100);
+/// ```
+#[track_caller]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    channel(None)
+}
+
+#[track_caller]
+fn channel<T>(capacity: Option<NonZeroUsize>) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared {
+        raw: RawQueue::new("channel", capacity, Fifo::new()),
+        senders: AtomicUsize::new(1),
+        receivers: AtomicUsize::new(1),
+    });
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+/// The methods that both halves have.
+macro_rules! half {
+    ($name:ident) => {
+        impl<T> $name<T> {
+            /// [`Queue::close`](crate::Queue::close): puts fail from now on, gets take what is left. Whether it was open.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert!(receiver.close() && !sender.close());
+            /// assert!(sender.try_put(2).is_err());
+            /// assert_eq!(receiver.try_get(), Ok(1));
+            /// ```
+            pub fn close(&self) -> bool {
+                self.0.raw.close()
+            }
+
+            /// [`Queue::close_now`](crate::Queue::close_now): closes, takes everything out and revokes held slots.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert_eq!(receiver.close_now(), [1]);
+            /// assert!(sender.is_closed() && receiver.is_empty());
+            /// ```
+            pub fn close_now(&self) -> Vec<T> {
+                self.0.raw.close_now()
+            }
+
+            /// [`Queue::unfinished`](crate::Queue::unfinished): the number of items that are not done yet.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// receiver.try_get().unwrap();
+            /// assert_eq!(sender.unfinished(), 1);
+            /// receiver.task_done().unwrap();
+            /// assert_eq!(sender.unfinished(), 0);
+            /// ```
+            pub fn unfinished(&self) -> usize {
+                self.0.raw.unfinished()
+            }
+
+            /// [`Queue::join`](crate::Queue::join): waits until no item is unfinished.
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropping the future loses nothing.
+            ///
+            /// ```
+            /// # futures_lite::future::block_on(async {
+            ///
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// receiver.get().await.unwrap();
+            /// receiver.task_done().unwrap();
+            /// sender.join().await;
+            /// # });
+            /// ```
+            #[track_caller]
+            pub fn join(&self) -> Join<'_, T> {
+                self.0.raw.join()
+            }
+
+            /// [`Queue::len`](crate::Queue::len): the number of items inside.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::unbounded();
+            /// sender.try_put(1).unwrap();
+            /// assert_eq!((sender.len(), receiver.len()), (1, 1));
+            /// ```
+            pub fn len(&self) -> usize {
+                self.0.raw.len()
+            }
+
+            /// [`Queue::capacity`](crate::Queue::capacity): `None` if there is no limit.
+            ///
+            /// ```
+            /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(2);
+            /// assert_eq!(sender.capacity(), Some(2));
+            /// ```
+            pub fn capacity(&self) -> Option<usize> {
+                self.0.raw.capacity()
+            }
+
+            /// Whether there is no item inside.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+            /// assert!(receiver.is_empty());
+            /// sender.try_put(1).unwrap();
+            /// assert!(!receiver.is_empty() && receiver.is_full());
+            /// ```
+            pub fn is_empty(&self) -> bool {
+                self.len() == 0
+            }
+
+            /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait.
+            ///
+            /// ```
+            /// let (sender, _receiver) = waitline_queue::channel::bounded(1);
+            /// sender.try_put(1).unwrap();
+            /// assert!(sender.is_full());
+            /// ```
+            pub fn is_full(&self) -> bool {
+                self.0.raw.is_full()
+            }
+
+            /// Whether the channel was closed, by a call or because the other half is gone.
+            ///
+            /// ```
+            /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
+            /// assert!(!sender.is_closed());
+            /// drop(receiver);
+            /// assert!(sender.is_closed());
+            /// ```
+            pub fn is_closed(&self) -> bool {
+                self.0.raw.is_closed()
+            }
+        }
+
+        /// `
+        #[doc = concat!(stringify!($name), " { len: 3, capacity: Some(8), closed: false, waiters: 0 }")]
+        /// `. Never blocks.
+        impl<T> fmt::Debug for $name<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.raw.debug(stringify!($name), f)
+            }
+        }
+
+        // As for `Queue`.
+        impl<T> UnwindSafe for $name<T> {}
+        impl<T> RefUnwindSafe for $name<T> {}
+    };
+}
+
+half!(Sender);
+half!(Receiver);

@@ -1,0 +1,160 @@
+//! The half that gets.
+
+use super::Shared;
+use crate::{
+    error::{GetError, TaskDoneError, TryGetError},
+    get::{Get, GetMany, Items},
+};
+use waitline::sync::{Arc, atomic::Ordering};
+
+/// The half of a [`channel`](super) that gets. Clone it for more consumers: each item goes to one of them.
+///
+/// When the last one is dropped, puts fail from then on and give their item back. The items that are inside are dropped
+/// at once, and everything counts as done: a [`join`](super::Sender::join) ends, because nobody is left to say so.
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::unbounded();
+/// let other = receiver.clone();
+/// sender.try_put(1).unwrap();
+/// assert_eq!(other.try_get(), Ok(1));
+/// drop((receiver, other));
+/// assert_eq!(sender.try_put(2).unwrap_err().into_inner(), 2);
+/// ```
+pub struct Receiver<T>(pub(super) Arc<Shared<T>>);
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        // Cannot overflow, and Ordering: as for `Sender`.
+        self.0.receivers.fetch_add(1, Ordering::Relaxed);
+        Receiver(self.0.clone())
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed, as for `Sender`.
+        if self.0.receivers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.raw.abandon();
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// [`Queue::get`](crate::Queue::get): takes an item, waiting for one if need be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready it has not taken.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed and empty.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use waitline_queue::{GetError, channel};
+    /// let (sender, receiver) = channel::bounded(1);
+    /// sender.put("item").await.unwrap();
+    /// drop(sender);
+    /// assert_eq!(receiver.get().await, Ok("item"));
+    /// assert_eq!(receiver.get().await, Err(GetError));
+    /// # });
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn get(&self) -> Get<'_, T> {
+        self.0.raw.get()
+    }
+
+    /// [`Queue::try_get`](crate::Queue::try_get): takes an item if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is none now, or, after a close, ever.
+    ///
+    /// ```
+    /// use waitline_queue::{TryGetError, channel};
+    /// let (sender, receiver) = channel::bounded::<u8>(1);
+    /// assert_eq!(receiver.try_get(), Err(TryGetError::Empty));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_get(), Err(TryGetError::Closed));
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn try_get(&self) -> Result<T, TryGetError> {
+        self.0.raw.try_get()
+    }
+
+    /// [`Queue::get_blocking`](crate::Queue::get_blocking): [`get`](Self::get) with this thread parked while it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// std::thread::spawn(move || sender.put_blocking(7));
+    /// assert_eq!(receiver.get_blocking(), Ok(7));
+    /// ```
+    #[track_caller]
+    pub fn get_blocking(&self) -> Result<T, GetError> {
+        self.0.raw.get_blocking()
+    }
+
+    /// [`Queue::get_many`](crate::Queue::get_many): takes up to `limit` items at once, waiting for the first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready it has taken nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// (0..5).for_each(|item| sender.try_put(item).unwrap());
+    /// let mut batch = Vec::new();
+    /// assert_eq!(receiver.get_many(&mut batch, 3).await, 3);
+    /// assert_eq!(batch, [0, 1, 2]);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T> {
+        self.0.raw.get_many(out, limit)
+    }
+
+    /// [`Queue::items`](crate::Queue::items): the items as a stream, which ends when the channel is closed and empty.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the stream, or a `next()` on it, loses nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::StreamExt;
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// (0..5).for_each(|item| sender.try_put(item).unwrap());
+    /// drop(sender);
+    /// assert_eq!(receiver.items().collect::<Vec<_>>().await, [0, 1, 2, 3, 4]);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn items(&self) -> Items<'_, T> {
+        self.0.raw.items()
+    }
+
+    /// [`Queue::task_done`](crate::Queue::task_done): says that an item which was taken has been worked on.
+    ///
+    /// # Errors
+    ///
+    /// If there were more calls than items; nothing has changed then.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// receiver.try_get().unwrap();
+    /// assert!(receiver.task_done().is_ok());
+    /// assert!(receiver.task_done().is_err());
+    /// ```
+    pub fn task_done(&self) -> Result<(), TaskDoneError> {
+        self.0.raw.task_done()
+    }
+}

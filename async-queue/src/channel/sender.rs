@@ -1,0 +1,142 @@
+//! The half that puts.
+
+use super::Shared;
+use crate::{
+    error::{PutError, TryPutError, TryReserveError},
+    put::{Put, Reserve, Slot},
+};
+use waitline::sync::{Arc, atomic::Ordering};
+
+/// The half of a [`channel`](super) that puts. Clone it for more producers.
+///
+/// When the last one is dropped the queue is closed: those who get take what is left and are then told.
+///
+/// ```
+/// let (sender, receiver) = waitline_queue::channel::unbounded();
+/// let other = sender.clone();
+/// sender.try_put(1).unwrap();
+/// drop(sender);
+/// other.try_put(2).unwrap();
+/// drop(other);
+/// assert_eq!([(); 3].map(|()| receiver.get_blocking().ok()), [Some(1), Some(2), None]);
+/// ```
+pub struct Sender<T>(pub(super) Arc<Shared<T>>);
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        // Cannot overflow: the Arc counts the same and aborts first.
+        // Ordering: Relaxed; `self` keeps the count above 0.
+        self.0.senders.fetch_add(1, Ordering::Relaxed);
+        Sender(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed is enough. What other senders did, they did under the queue's mutex before they counted down;
+        // a close that came before it in the mutex's order would happen before the very write that we read here.
+        if self.0.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.raw.close();
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    /// [`Queue::put`](crate::Queue::put): puts `item`, waiting for room if need be.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready it has not put; its item is dropped with it.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed; the error holds the item.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// sender.put("item").await.unwrap();
+    /// drop(receiver);
+    /// assert_eq!(sender.put("late").await.unwrap_err().into_inner(), "late");
+    /// # });
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn put(&self, item: T) -> Put<'_, T> {
+        self.0.raw.put(item)
+    }
+
+    /// [`Queue::try_put`](crate::Queue::try_put): puts `item` if there is room that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the channel is closed; the error holds the item.
+    ///
+    /// ```
+    /// use waitline_queue::{TryPutError, channel};
+    /// let (sender, _receiver) = channel::bounded(1);
+    /// sender.try_put(1).unwrap();
+    /// assert_eq!(sender.try_put(2), Err(TryPutError::Full(2)));
+    /// ```
+    #[inline]
+    pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
+        self.0.raw.try_put(item)
+    }
+
+    /// [`Queue::put_blocking`](crate::Queue::put_blocking): [`put`](Self::put) with this thread parked while it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// std::thread::spawn(move || (0..9).for_each(|item| sender.put_blocking(item).unwrap()));
+    /// assert_eq!(std::iter::from_fn(|| receiver.get_blocking().ok()).sum::<u32>(), 36);
+    /// ```
+    #[track_caller]
+    pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
+        self.0.raw.put_blocking(item)
+    }
+
+    /// [`Queue::reserve`](crate::Queue::reserve): waits for room and keeps it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the slot gives the room to the next one that waits.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is closed before the slot is there.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    ///
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// let slot = sender.reserve().await.unwrap();
+    /// slot.put("certain").unwrap();
+    /// assert_eq!(receiver.get().await, Ok("certain"));
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn reserve(&self) -> Reserve<'_, T> {
+        self.0.raw.reserve()
+    }
+
+    /// [`Queue::try_reserve`](crate::Queue::try_reserve): reserves room if there is some that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the channel is closed.
+    ///
+    /// ```
+    /// use waitline_queue::{TryReserveError, channel};
+    /// let (sender, _receiver) = channel::bounded::<u8>(1);
+    /// let slot = sender.try_reserve().unwrap();
+    /// assert_eq!(sender.try_reserve().unwrap_err(), TryReserveError::Full);
+    /// drop(slot);
+    /// ```
+    pub fn try_reserve(&self) -> Result<Slot<'_, T>, TryReserveError> {
+        self.0.raw.try_reserve()
+    }
+}
