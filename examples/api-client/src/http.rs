@@ -25,6 +25,11 @@ pub fn get(service: SocketAddr, path: &str) -> io::Result<String> {
     if head.starts_with("HTTP/1.0 200") { Ok(body.to_owned()) } else { Err(io::Error::other(head.to_owned())) }
 }
 
+/// [`get`] from this service, for a [`Client`](crate::Client).
+pub fn at(service: SocketAddr) -> impl Fn(&str) -> io::Result<String> + Send + Sync + 'static {
+    move |path| get(service, path)
+}
+
 /// What a service has seen.
 #[derive(Debug, Default)]
 pub struct Seen {

@@ -12,11 +12,13 @@
 //! | blocking library | [`run_blocking`]: here std's sockets, as many programs have a client without `async` |
 //!
 //! Both semaphores serve in the order of the calls: no request starves, however many there are.
+//!
+//! The library is a parameter, so the tests run the same client in [simulations](waitline_executor::sim), too.
 #![forbid(unsafe_code)]
 
 pub mod http;
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc, time::Duration};
 use waitline_executor::{interval, run_blocking, timeout};
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
@@ -35,10 +37,12 @@ pub struct Limits {
     pub tries: usize,
 }
 
+/// Asks the service for a path, and blocks until the answer is there.
+type Ask = dyn Fn(&str) -> io::Result<String> + Send + Sync;
+
 /// The client. [`refill`](Self::refill) must run beside it.
-#[derive(Debug)]
 pub struct Client {
-    service: SocketAddr,
+    ask: Arc<Ask>,
     limits: Limits,
     running: Arc<Semaphore>,
     bucket: BoundedSemaphore,
@@ -68,10 +72,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl Client {
-    /// A client of the service at this address.
-    pub fn new(service: SocketAddr, limits: Limits) -> Arc<Self> {
+    /// A client that sends its requests with `ask`, which is given the path and blocks until the answer is there.
+    pub fn new(ask: impl Fn(&str) -> io::Result<String> + Send + Sync + 'static, limits: Limits) -> Arc<Self> {
         Arc::new(Client {
-            service,
+            ask: Arc::new(ask),
             limits,
             running: Arc::new(Semaphore::new(limits.at_a_time)),
             bucket: BoundedSemaphore::new(limits.burst),
@@ -102,15 +106,27 @@ impl Client {
         for _ in 0..self.limits.tries {
             let permit = self.running.clone().acquire_owned().await;
             self.bucket.acquire().await.forget();
-            let (service, path) = (self.service, path.to_owned());
+            let (ask, path) = (self.ask.clone(), path.to_owned());
             let answer = run_blocking(move || {
                 let _permit = permit;
-                http::get(service, &path)
+                ask(&path)
             });
             if let Ok(answer) = timeout(self.limits.patience, answer).await {
                 return answer.expect("a request does not panic").map_err(Error::Io);
             }
         }
         Err(Error::TimedOut { tries: self.limits.tries })
+    }
+
+    /// How many requests run now, those that were given up among them.
+    pub fn running(&self) -> usize {
+        self.limits.at_a_time - self.running.available_permits()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Client");
+        out.field("limits", &self.limits).field("running", &self.running()).finish_non_exhaustive()
     }
 }

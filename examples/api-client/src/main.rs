@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (service, seen) = http::serve(Duration::from_millis(5))?;
     let begin = Instant::now();
     let answers = run(async {
-        let client = Client::new(service, LIMITS);
+        let client = Client::new(http::at(service), LIMITS);
         let refill = spawn(client.clone().refill());
         let paths = (0..60).map(|n| format!("/item/{n}")).chain(["/slow".to_owned()]);
         let answers = gather(paths.map(|path| {
