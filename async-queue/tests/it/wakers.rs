@@ -134,6 +134,20 @@ fn a_panicking_waker_costs_nobody_a_wake_up_at_close() {
 }
 
 #[test]
+fn a_panicking_waker_makes_no_abort_of_a_panic_that_is_under_way() {
+    let queue = Queue::bounded(1);
+    let slot = queue.try_reserve().unwrap();
+    let mut put = Box::pin(queue.put(1));
+    assert!(poll_with(put.as_mut(), &panicking_waker()).is_pending());
+    let message = panic_message(|| {
+        let _slot = slot;
+        panic!("the one that is under way");
+    });
+    assert_eq!(message.as_deref(), Some("the one that is under way"));
+    assert_eq!(now(put.as_mut()), Ok(()));
+}
+
+#[test]
 fn a_panicking_waker_costs_no_item_and_no_other_wake_up_at_a_hand_over() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();

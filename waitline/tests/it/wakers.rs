@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 use waitline::{
-    Wakers,
+    FirstPanic, Wakers,
     testing::{CountingWaker, WakerCall, hooked_waker, panic_message},
 };
 
@@ -54,4 +54,23 @@ fn a_batch_that_is_dropped_wakes_nobody() {
     assert_eq!(format!("{batch:?}"), "Wakers(1 of 1)");
     drop(batch);
     assert_eq!((count.count(), count.held()), (0, 0));
+}
+
+#[test]
+fn a_first_panic_does_not_go_on_in_the_middle_of_another() {
+    struct Unwinding;
+    impl Drop for Unwinding {
+        fn drop(&mut self) {
+            let mut panic = FirstPanic::new();
+            panic.catch(|| panic!("in a destructor"));
+            assert_eq!(format!("{panic:?}"), "FirstPanic(true)");
+            // The process would abort.
+            panic.resume();
+        }
+    }
+    let message = panic_message(|| {
+        let _unwinding = Unwinding;
+        panic!("the one that is under way");
+    });
+    assert_eq!(message.as_deref(), Some("the one that is under way"));
 }
