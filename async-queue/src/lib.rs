@@ -48,10 +48,10 @@
 //!
 //! At capacity 1 the promise that a dropped `put` has not put has a price: each item that had to wait costs its producer
 //! a second poll. `kanal` takes the item straight out of the waiting sender, and was 1.7 times as fast there for one
-//! producer and one consumer on one thread, and 2.4 times for four of each; `futures-intrusive` does the same and was
-//! ahead by a sixth in the latter case. From capacity 16 on `kanal` was 5 to 30 % ahead on one thread, and all others
-//! behind. Between two busy cores one mutex is one mutex: the lock-free `crossfire` was up to 5 times as fast at capacity
-//! 16, and even or slower where tasks share a thread. (`cargo run --release -p waitline-benches -- compare queue`.)
+//! producer and one consumer on one thread, and 2.3 times for four of each; `futures-intrusive` does the same and was
+//! ahead by an eighth in the latter case. From capacity 16 on `kanal` was 5 to 25 % ahead on one thread, and all others
+//! behind. On two workers `kanal` or the lock-free `crossfire` was mostly 1.2 to 5 times as fast, by the most where every
+//! item is waited for. (`cargo run --release -p waitline-benches -- compare queue`.)
 //!
 //! # Recipes
 //!
