@@ -32,8 +32,9 @@
 //! turns, a task switch each time and often across cores, where a barging lock lets one thread run through several
 //! acquisitions. On 2 workers with 64 tasks an acquisition took about 140 ns, with the barging `async-lock` between 13 and
 //! 130, from round to round; the other FIFO locks took about as long as this one or longer, tokio's at times much less, when
-//! its tasks stayed on one worker. With 2 µs of work outside the lock all of them took the same. `notify_all` is a chain of hand-offs: on one thread it is the fastest there is, on two workers a barging lock with
-//! `event-listener` took 0.6 of its time. (`cargo run --release -p waitline-benches -- compare lock --only workers`.)
+//! its tasks stayed on one worker. With 2 µs of work outside the lock all of them took the same. `notify_all` is a chain of
+//! hand-offs: on one thread it is the fastest there is, on two workers a barging lock with `event-listener` took 0.6 of its
+//! time. (`cargo run --release -p waitline-benches -- compare lock --only workers`.)
 //!
 //! # What is guaranteed
 //!
