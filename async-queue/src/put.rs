@@ -89,9 +89,11 @@ impl<T, S: Store<Item = T>> Handle for Putter<'_, S> {
         drop(queue);
     }
 
-    fn cancel_granted(&self, _: &mut Cargo<T>) {
-        // Its item is still with it: that of a blocking put may be in, but nobody can drop a blocking put.
-        self.0.turn(|mut turn| turn.return_grant());
+    fn cancel_granted(&self, cargo: &mut Cargo<T>) {
+        // A blocking put whose item has entered uses its place; only a panic can drop it.
+        if !cargo.is_blocking || cargo.item.is_some() {
+            self.0.turn(|mut turn| turn.return_grant());
+        }
     }
 }
 
@@ -157,7 +159,7 @@ fn poll_granted_put<T, S: Store<Item = T>>(
     let raw = waiter.handle().0;
     let item = &mut waiter.data().item;
     if item.is_none() {
-        // It cannot be cancelled, and has entered.
+        // That of a blocking put, which has entered.
         return Poll::Ready(Ok(()));
     }
     let valid = raw.turn(|mut turn| turn.put_granted(item));

@@ -147,6 +147,28 @@ fn a_panicking_waker_makes_no_abort_of_a_panic_that_is_under_way() {
     assert_eq!(now(put.as_mut()), Ok(()));
 }
 
+/// The one way to drop a blocking put: it panics where it would wait for ever. Its item may be taken before it unwinds.
+#[test]
+fn a_blocking_put_that_panics_after_its_item_was_taken_has_put() {
+    static QUEUE: Queue<u32> = Queue::bounded(1);
+    let (here, before) = (std::thread::current().id(), std::panic::take_hook());
+    std::panic::set_hook(Box::new(move |info| {
+        if std::thread::current().id() == here {
+            assert_eq!(QUEUE.try_get(), Ok(1));
+        } else {
+            before(info);
+        }
+    }));
+    QUEUE.try_put(1).unwrap();
+    waitline::sync::set_alone(true);
+    let message = panic_message(|| QUEUE.put_blocking(2));
+    waitline::sync::set_alone(false);
+    drop(std::panic::take_hook());
+    assert!(message.unwrap().contains("would wait for ever"));
+    assert_eq!((QUEUE.try_get(), QUEUE.try_put(3)), (Ok(2), Ok(())));
+    assert!(QUEUE.is_full() && QUEUE.try_put(4).is_err());
+}
+
 #[test]
 fn a_panicking_waker_costs_no_item_and_no_other_wake_up_at_a_hand_over() {
     let queue = Queue::bounded(1);
