@@ -55,10 +55,7 @@ pub(crate) fn release<'a, P: Protocol, H>(
 #[inline]
 pub(crate) fn release_one<P: Protocol>(mut queue: Locked<'_, P>) {
     let waker = queue.front(LEAVING).map(|first| first.grant());
-    drop(queue);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
+    queue.unlock_and_wake(waker);
 }
 
 /// Grants up to a round of those for whom the caller is `answerable`.

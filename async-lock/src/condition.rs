@@ -19,7 +19,10 @@ use crate::{
     raw::{LockProtocol, QUEUE, announce},
     wait::{Guard, Wait, WaitWhile},
 };
-use std::fmt;
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+};
 use waitline::{ForeignQueue, SideList, const_unless_loom};
 
 /// A condition variable: wait for a change of what a [`Lock`](crate::Lock) protects.
@@ -46,10 +49,18 @@ use waitline::{ForeignQueue, SideList, const_unless_loom};
 /// A wait that is dropped loses its place, and leaves the lock released. If it was notified before, the notification
 /// goes to the next waiter (as in CPython since 3.13): none is lost.
 ///
-/// # Spurious wake-ups
+/// # Wake-ups that find nothing
 ///
-/// There are none, but what was notified may have been undone by whoever had the lock in between: use
-/// [`wait_while`](Self::wait_while), or wait in a loop.
+/// Use [`wait_while`](Self::wait_while), or wait in a loop, for two reasons. What was notified may have been undone by
+/// a task that had the lock in between. And a notified waiter that is dropped passes its notification on to the waiter that
+/// has waited longest then, even to one that began to wait after the notification (as in CPython). No waiter completes
+/// without a notification.
+///
+/// # A wait that is forgotten
+///
+/// A wait that is leaked (`std::mem::forget` of its box) while it waits stays in the condition for ever. The condition stays
+/// bound to the lock of that wait: using it with another lock panics from then on. And the notification that reaches the
+/// leaked wait hands it the lock, for ever, as happens to any leaked future that waits for a lock. None of this is unsound.
 ///
 /// # Examples
 ///
@@ -99,6 +110,10 @@ use waitline::{ForeignQueue, SideList, const_unless_loom};
 pub struct Condition {
     pub(crate) waiters: SideList<LockProtocol>,
 }
+
+// No panic leaves a half-made change: a wait either is in the list or is not.
+impl UnwindSafe for Condition {}
+impl RefUnwindSafe for Condition {}
 
 impl Condition {
     const_unless_loom! {

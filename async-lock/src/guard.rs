@@ -2,7 +2,7 @@
 
 use crate::{
     lock::Lock,
-    raw::{RawLock, ToRaw},
+    raw::{Held, RawLock},
 };
 use std::{
     fmt,
@@ -99,24 +99,15 @@ unsafe impl<T: ?Sized + Send, U: ?Sized + Send> Send for OwnedMappedLockGuard<T,
 // SAFETY: a shared guard gives `&U`; the `Arc<Lock<T>>` in it is Sync if `T: Send`.
 unsafe impl<T: ?Sized + Send, U: ?Sized + Sync> Sync for OwnedMappedLockGuard<T, U> {}
 
-/// A held lock that is released by drop.
-struct Held<R: ToRaw>(R);
-
-impl<R: ToRaw> Drop for Held<R> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.raw().unlock();
-    }
-}
-
 impl<'a, T: ?Sized> LockGuard<'a, T> {
     /// # Safety
     ///
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
     pub(crate) unsafe fn new(lock: &'a Lock<T>, place: Caller) -> Self {
+        let guard = LockGuard { lock, _value: PhantomData };
         lock.raw().note_holder(place);
-        LockGuard { lock, _value: PhantomData }
+        guard
     }
 
     /// The lock that the guard holds. An associated function, so that it hides no method of the value.
@@ -186,8 +177,9 @@ impl<T: ?Sized> OwnedLockGuard<T> {
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
     pub(crate) unsafe fn new(lock: Arc<Lock<T>>, place: Caller) -> Self {
-        lock.raw().note_holder(place);
-        OwnedLockGuard { lock, _value: PhantomData }
+        let guard = OwnedLockGuard { lock, _value: PhantomData };
+        guard.lock.raw().note_holder(place);
+        guard
     }
 
     /// The lock that the guard holds. An associated function, so that it hides no method of the value.
@@ -293,7 +285,10 @@ impl<'a, U: ?Sized> MappedLockGuard<'a, U> {
     }
 }
 
-impl<T: ?Sized, U: ?Sized> OwnedMappedLockGuard<T, U> {
+/// `U: 'static`, because the type of the new guard does not mention `U` any more: a lifetime in it would be forgotten, and
+/// the new part could outlive what it refers to. (The first [`OwnedLockGuard::map`] keeps `T`.) To reach further into a `U`
+/// that borrows, do it in the first `map`.
+impl<T: ?Sized, U: ?Sized + 'static> OwnedMappedLockGuard<T, U> {
     /// Narrows the guard further.
     ///
     /// ```
@@ -453,6 +448,60 @@ formats_as_its_value! {
 /// # use waitline_lock::OwnedMappedLockGuard;
 /// fn shorten<'s>(guard: OwnedMappedLockGuard<(), &'static str>) -> OwnedMappedLockGuard<(), &'s str> {
 ///     guard
+/// }
+/// ```
+///
+/// An owned guard that is mapped twice remembers the lifetimes of its first part: this victim would be used after it is
+/// freed.
+///
+/// ```compile_fail
+/// use std::sync::Arc;
+/// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+/// fn escape<'s>(victim: &'s mut Vec<u64>) -> OwnedMappedLockGuard<(), Vec<u64>> {
+///     let guard = Arc::new(Lock::new(())).try_lock_owned().unwrap();
+///     let forgetful = OwnedLockGuard::map(guard, |_| Box::leak(Box::new(None::<&'s u64>)));
+///     OwnedMappedLockGuard::map(forgetful, move |_| victim)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use std::sync::Arc;
+/// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+/// fn escape<'s>(victim: &'s mut Vec<u64>) -> OwnedMappedLockGuard<(), Vec<u64>> {
+///     let guard = Arc::new(Lock::new(())).try_lock_owned().unwrap();
+///     let forgetful = OwnedLockGuard::filter_map(guard, |_| Some(Box::leak(Box::new(None::<&'s u64>)))).unwrap();
+///     OwnedMappedLockGuard::filter_map(forgetful, move |_| Some(victim)).unwrap()
+/// }
+/// ```
+///
+/// Nor does any other guard let a reference out by way of a leaked part, mapped once or twice:
+///
+/// ```compile_fail
+/// use std::sync::Arc;
+/// use waitline_lock::{Lock, OwnedLockGuard, OwnedMappedLockGuard};
+/// fn escape<'s>(victim: &'s mut Vec<u64>) -> OwnedMappedLockGuard<(), Vec<u64>> {
+///     let guard = Arc::new(Lock::new(())).try_lock_owned().unwrap();
+///     OwnedLockGuard::map(guard, move |_| victim)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use waitline_lock::{Lock, LockGuard, MappedLockGuard};
+/// static LOCK: Lock<()> = Lock::new(());
+/// fn escape<'s>(victim: &'s mut Vec<u64>) -> MappedLockGuard<'static, Vec<u64>> {
+///     let guard = LOCK.try_lock().unwrap();
+///     let forgetful = LockGuard::map(guard, |_| Box::leak(Box::new(None::<&'s u64>)));
+///     MappedLockGuard::map(forgetful, move |_| victim)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use waitline_lock::{Lock, LockGuard, MappedLockGuard};
+/// static LOCK: Lock<()> = Lock::new(());
+/// fn escape<'s>(victim: &'s mut Vec<u64>) -> MappedLockGuard<'static, Vec<u64>> {
+///     let guard = LOCK.try_lock().unwrap();
+///     let forgetful = LockGuard::filter_map(guard, |_| Some(Box::leak(Box::new(None::<&'s u64>)))).unwrap();
+///     MappedLockGuard::filter_map(forgetful, move |_| Some(victim)).unwrap()
 /// }
 /// ```
 ///

@@ -2,12 +2,14 @@
 
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
+    raw::{Held, LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
 };
 use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
+    mem,
+    panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -40,7 +42,8 @@ use waitline::{
 /// # No poisoning
 ///
 /// A guard dropped by a panic releases the lock like any other, as asyncio's `async with` does. If a half made change
-/// must not be seen, put that into the value.
+/// must not be seen, put that into the value. A lock may be shared across `catch_unwind` (`RefUnwindSafe`), like std's
+/// `Mutex`: the value is reached only by way of the lock, so a reader expects what the last holder left.
 ///
 /// # Memory ordering
 ///
@@ -67,6 +70,11 @@ pub struct Lock<T: ?Sized> {
 unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
 // SAFETY: a shared lock gives `&mut T` to one thread at a time, which is as good as sending the value there and back.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+
+// A panic under the lock poisons nothing, by design: who looks at the value afterwards goes through the lock, as with std's
+// `Mutex` and its `PoisonError::into_inner`. The lock itself is never left half changed.
+impl<T: ?Sized> UnwindSafe for Lock<T> {}
+impl<T: ?Sized> RefUnwindSafe for Lock<T> {}
 
 impl<T> Lock<T> {
     const_unless_loom! {
@@ -303,7 +311,11 @@ fn poll_acquire<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>
 #[cold]
 fn enter<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
     let mut entry = waiter.entry(cx.waker());
-    if try_lock_or_announce(&mut entry) {
+    if try_lock_or_announce(&entry) {
+        // The entry's waker is foreign code: if its drop panics, the lock is not lost.
+        let held = Held(entry.handle().0.raw());
+        drop(entry);
+        mem::forget(held);
         return Poll::Ready(());
     }
     entry.wait_in(QUEUE);

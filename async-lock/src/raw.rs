@@ -95,17 +95,14 @@ impl RawLock {
     fn unlock_contended(&self) {
         let mut queue = self.0.lock();
         let next = release(&mut queue);
-        drop(queue);
-        if let Some(waker) = next {
-            waker.wake();
-        }
+        queue.unlock_and_wake(next);
     }
 }
 
 /// Takes a free lock, or makes sure that its holder will look at the queue. With `queue`'s mutex held.
 ///
 /// `false`: the caller must enter the queue before it lets go of the mutex (L1).
-pub(crate) fn try_lock_or_announce(queue: &mut Locked<'_, LockProtocol>) -> bool {
+pub(crate) fn try_lock_or_announce(queue: &Locked<'_, LockProtocol>) -> bool {
     let word = queue.word();
     // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
     let mut seen = word.load(Ordering::Relaxed);
@@ -149,6 +146,16 @@ pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
             queue.word().store(FREE, Ordering::Release);
             None
         }
+    }
+}
+
+/// A held lock that is released by drop.
+pub(crate) struct Held<R: ToRaw>(pub(crate) R);
+
+impl<R: ToRaw> Drop for Held<R> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.raw().unlock();
     }
 }
 

@@ -122,10 +122,7 @@ impl<W: ToRaw> Handle for Waiting<'_, W> {
         let mut queue = self.queue().lock();
         self.pass_on(&mut queue);
         let next = release(&mut queue);
-        drop(queue);
-        if let Some(waker) = next {
-            waker.wake();
-        }
+        queue.unlock_and_wake(next);
     }
 }
 
@@ -179,10 +176,7 @@ impl<'c, G: Guard> Wait<'c, G> {
         }
         *this.holds = false;
         let next = release(&mut entry);
-        drop(entry);
-        if let Some(waker) = next {
-            waker.wake();
-        }
+        entry.unlock_and_wake(next);
         Poll::Pending
     }
 

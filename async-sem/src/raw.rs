@@ -22,7 +22,7 @@
 //!   reads with Acquire itself.
 
 use std::{
-    fmt,
+    fmt, mem,
     ops::Deref,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -206,8 +206,7 @@ impl RawSemaphore {
         if free > 0 && !queue.is_empty() {
             return self.distribute_more(queue, free, first);
         }
-        drop(queue);
-        first.wake();
+        queue.unlock_and_wake(first);
     }
 
     /// The rest of a distribution, in rounds of [`ROUND`] wakers. There are waiters left.
@@ -287,7 +286,7 @@ fn grant_next(queue: &mut Locked<'_, SemProtocol>, free: &mut usize) -> Option<W
 ///
 /// `false`: the caller must enter the queue before it lets go of the mutex (S1).
 #[inline(always)]
-fn try_acquire_or_announce(queue: &mut Locked<'_, SemProtocol>, n: usize) -> bool {
+fn try_acquire_or_announce(queue: &Locked<'_, SemProtocol>, n: usize) -> bool {
     let word = queue.word();
     let mut seen = word.load(Ordering::Relaxed);
     while !has_waiters(seen) {
@@ -364,9 +363,26 @@ where
     R: Deref<Target: Raw>,
 {
     let mut entry = waiter.entry(cx.waker());
-    if try_acquire_or_announce(&mut entry, wanted) {
+    if try_acquire_or_announce(&entry, wanted) {
+        // The entry's waker is foreign code: if its drop panics, the permits are not lost.
+        let taken = Taken { raw: entry.handle().0.raw(), permits: wanted };
+        drop(entry);
+        mem::forget(taken);
         return Poll::Ready(wanted);
     }
     entry.wait_in(QUEUE);
     Poll::Pending
+}
+
+/// Permits that were taken and that nobody owns yet: a panic in between gives them back.
+struct Taken<'a> {
+    raw: &'a RawSemaphore,
+    permits: usize,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        // Saturated releases are never refused.
+        _ = self.raw.release(self.permits, PastMax::Saturate);
+    }
 }

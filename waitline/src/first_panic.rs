@@ -38,6 +38,8 @@ impl FirstPanic {
     }
 
     /// Runs `f`, and keeps its panic if it is the first.
+    ///
+    /// In the middle of a panic that is under way already, later ones end here as well: see [`resume`](Self::resume).
     #[inline]
     pub fn catch(&mut self, f: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
@@ -58,6 +60,17 @@ impl FirstPanic {
             Some(panic) => resume_unwind(panic),
         }
     }
+}
+
+/// Runs foreign code, such as a waker's. Its panic goes on, but not in the middle of another, which would abort the process.
+#[inline]
+pub(crate) fn foreign(f: impl FnOnce()) {
+    if !thread::panicking() {
+        return f();
+    }
+    let mut panic = FirstPanic::new();
+    panic.catch(f);
+    panic.resume();
 }
 
 impl fmt::Debug for FirstPanic {

@@ -107,7 +107,7 @@
 //! | a grant | happens before the poll that sees it; that poll takes no mutex |
 //! | wakers | cloned before the mutex is taken, woken and dropped after it is released |
 //! | a forgotten future | keeps what it was granted; it is not unsound |
-//! | misuse | a handle that leads to another queue than before is caught: a linked waiter is never freed |
+//! | misuse | whatever a [`Handle`] or [`Protocol`] in safe code does, a linked waiter is never freed: it ends in a panic or an abort (the head of `src/queue/mod.rs` lists the cases) |
 //!
 //! A wake-up that polls the same primitive inline (some executors do) works; a chain of n of them is n stack frames deep.
 //!
@@ -134,5 +134,6 @@ pub mod testing;
 mod wakers;
 
 pub use first_panic::FirstPanic;
+pub(crate) use first_panic::foreign;
 pub use queue::{Entry, ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
-pub use wakers::Wakers;
+pub use wakers::{WakeAll, Wakers};

@@ -315,6 +315,40 @@ pub fn panic_message<R>(f: impl FnOnce() -> R) -> Option<String> {
     Some(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
 }
 
+/// Runs `f` in a destructor while a panic unwinds, and checks that this first panic goes on.
+///
+/// For hazard tests: a guard that is dropped by a panic, an event that is set in a destructor. A panic that leaves `f`
+/// aborts the process.
+///
+/// # Panics
+///
+/// If another panic than the first one comes out.
+///
+/// ```
+/// let mut ran = false;
+/// waitline::testing::during_panic(|| ran = std::thread::panicking());
+/// assert!(ran);
+/// ```
+#[track_caller]
+pub fn during_panic(f: impl FnOnce()) {
+    struct RunOnDrop<F: FnOnce()>(Option<F>);
+
+    impl<F: FnOnce()> Drop for RunOnDrop<F> {
+        fn drop(&mut self) {
+            if let Some(f) = self.0.take() {
+                f();
+            }
+        }
+    }
+
+    const FIRST: &str = "the first panic, which goes on";
+    let message = panic_message(|| {
+        let _run = RunOnDrop(Some(f));
+        panic!("{FIRST}");
+    });
+    assert_eq!(message.as_deref(), Some(FIRST));
+}
+
 /// The system's allocator, with counts for each thread: for tests that something does not allocate.
 ///
 /// ```

@@ -1,6 +1,6 @@
 //! The wakers of one round of grants, woken after the mutex is released.
 
-use crate::FirstPanic;
+use crate::{FirstPanic, foreign};
 use arrayvec::ArrayVec;
 use std::{fmt, task::Waker};
 
@@ -76,7 +76,8 @@ impl<const N: usize> Wakers<N> {
     ///
     /// # Panics
     ///
-    /// If a waker panics. The others are woken first; the first panic goes on, later ones are dropped.
+    /// If a waker panics. The others are woken first; the first panic goes on, later ones are dropped. In the middle of
+    /// another panic all of them are dropped, for two at once would abort the process.
     ///
     /// ```
     /// use waitline::{Wakers, testing::CountingWaker};
@@ -89,13 +90,7 @@ impl<const N: usize> Wakers<N> {
     #[inline]
     pub fn wake_all(&mut self) {
         // The common rounds need no net: with nobody after it, a panicking waker costs nobody a wake-up.
-        if self.0.len() <= 1 {
-            if let Some(waker) = self.0.pop() {
-                waker.wake();
-            }
-            return;
-        }
-        self.wake_many();
+        if self.0.len() <= 1 { self.0.pop().wake_all() } else { self.wake_many() }
     }
 
     fn wake_many(&mut self) {
@@ -104,6 +99,35 @@ impl<const N: usize> Wakers<N> {
             panic.catch(|| waker.wake());
         }
         panic.resume();
+    }
+}
+
+/// What [`Locked::unlock_and_wake`](crate::Locked::unlock_and_wake) wakes: a [`Waker`], an `Option` of one, or [`Wakers`].
+pub trait WakeAll {
+    #[doc(hidden)]
+    fn wake_all(self);
+}
+
+impl WakeAll for Waker {
+    #[inline(always)]
+    fn wake_all(self) {
+        foreign(|| self.wake());
+    }
+}
+
+impl WakeAll for Option<Waker> {
+    #[inline(always)]
+    fn wake_all(self) {
+        if let Some(waker) = self {
+            waker.wake_all();
+        }
+    }
+}
+
+impl<const N: usize> WakeAll for Wakers<N> {
+    #[inline(always)]
+    fn wake_all(mut self) {
+        Wakers::wake_all(&mut self);
     }
 }
 

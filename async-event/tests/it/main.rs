@@ -8,3 +8,4 @@ mod event_hazards;
 mod model;
 mod stress;
 mod traits;
+mod unwinding;

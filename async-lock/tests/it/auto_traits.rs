@@ -1,7 +1,11 @@
 //! Hazard 18: who may cross threads. The table of the design, checked by the compiler.
 
 use static_assertions::{assert_impl_all as yes, assert_not_impl_any as no};
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::Cell,
+    panic::{RefUnwindSafe, UnwindSafe},
+    rc::Rc,
+};
 use waitline_lock::*;
 
 /// Send, not Sync.
@@ -14,7 +18,11 @@ type SyncOnly = std::sync::MutexGuard<'static, u8>;
 yes!(Lock<SendOnly>: Send, Sync);
 no!(Lock<Neither>: Send, Sync);
 no!(Lock<SyncOnly>: Send, Sync);
-yes!(Condition: Send, Sync, Unpin);
+yes!(Condition: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+// Nothing is poisoned, whatever is in it: as with std's `Mutex`.
+yes!(Lock<SendOnly>: UnwindSafe, RefUnwindSafe);
+yes!(Lock<Neither>: UnwindSafe, RefUnwindSafe);
+yes!(LockGuard<'static, u8>: RefUnwindSafe);
 
 yes!(LockGuard<'static, u8>: Send, Sync);
 yes!(LockGuard<'static, SendOnly>: Send);
@@ -50,6 +58,9 @@ no!(AcquireOwned<Neither>: Send, Sync);
 no!(AcquireOwned<u8>: Unpin);
 yes!(Wait<'static, LockGuard<'static, SendOnly>>: Send);
 no!(Wait<'static, LockGuard<'static, Neither>>: Send, Sync);
+yes!(Wait<'static, LockGuard<'static, u8>>: Send, Sync);
+no!(Wait<'static, LockGuard<'static, SyncOnly>>: Send, Sync);
+no!(Wait<'static, OwnedLockGuard<SyncOnly>>: Send, Sync);
 no!(Wait<'static, LockGuard<'static, u8>>: Unpin);
 yes!(Wait<'static, OwnedLockGuard<SendOnly>>: Send);
 no!(Wait<'static, OwnedLockGuard<Neither>>: Send, Sync);

@@ -8,6 +8,7 @@ mod fairness;
 mod guards;
 mod state;
 mod storm;
+mod unwinding;
 mod wakers;
 
 use std::{future::Future, pin::Pin, sync::Arc};

@@ -11,6 +11,7 @@ mod permits;
 mod semaphore;
 mod storm;
 mod traits;
+mod unwinding;
 mod wakers;
 
 use std::{future::Future, pin::Pin, task::Poll};

@@ -18,7 +18,7 @@ use off as imp;
 #[cfg(feature = "diagnostics")]
 use on as imp;
 
-pub use imp::{Announced, Caller, Hold, Origin, Wait, enter, holds, waits};
+pub use imp::{Announced, Caller, Current, Hold, Origin, Wait, enter, holds, waits};
 
 use std::{panic::Location, time::Instant};
 
@@ -33,7 +33,8 @@ pub type TaskKey = (usize, u64);
 pub struct Task {
     /// Which one it is.
     pub key: TaskKey,
-    /// Says what it is called in reports, such as `task 3 "teller"`. Called under the mutexes of primitives, so it uses none.
+    /// Says what it is called in reports, such as `task 3 "teller"`. Called without any mutex held; a panic is replaced by
+    /// the task's number.
     pub describe: fn(TaskKey) -> String,
 }
 

@@ -1,7 +1,7 @@
 //! Nothing is recorded: no field, no code.
 
 use super::{Holding, Task, TaskKey, Waiting};
-use std::time::Instant;
+use std::{marker::PhantomData, time::Instant};
 
 /// A place in the source; nothing without the feature.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +12,18 @@ impl Caller {
     #[inline(always)]
     pub const fn here() -> Self {
         Caller(())
+    }
+}
+
+/// Who runs on this thread now; nothing without the feature.
+#[derive(Debug, Default)]
+pub struct Current(());
+
+impl Current {
+    /// Asks for the name of the task that is announced, or of the thread.
+    #[inline(always)]
+    pub fn get() -> Self {
+        Current(())
     }
 }
 
@@ -86,10 +98,10 @@ impl Wait {
         Wait(())
     }
 
-    /// The current task waits for a turn at a primitive, by the method `call`.
+    /// The `current` task waits for a turn at a primitive, by the method `call`.
     #[inline(always)]
-    pub fn for_primitive(&mut self, origin: &Origin, call: &'static str, place: Caller) {
-        _ = (origin, call, place);
+    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, place: Caller) {
+        _ = (current, origin, call, place);
     }
 
     /// The wait goes on at another primitive.
@@ -129,12 +141,12 @@ impl Default for Wait {
 #[inline(always)]
 pub fn enter(task: impl FnOnce() -> Task) -> Announced {
     _ = task;
-    Announced(())
+    Announced(PhantomData)
 }
 
-/// The end of an announcement.
+/// The end of an announcement. Belongs to its thread.
 #[derive(Debug)]
-pub struct Announced(());
+pub struct Announced(PhantomData<*const ()>);
 
 /// The waits that are going on, in the order in which they began; none without the feature.
 pub fn waits() -> Vec<Waiting> {

@@ -5,7 +5,9 @@ use parking_lot::Mutex;
 use std::{
     cell::Cell,
     collections::BTreeMap,
-    panic::Location,
+    marker::PhantomData,
+    mem,
+    panic::{Location, catch_unwind},
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::Instant,
@@ -42,9 +44,29 @@ thread_local! {
     static CURRENT: Cell<Option<Task>> = const { Cell::new(None) };
 }
 
+/// Who runs on this thread now.
+///
+/// Found without a mutex, as its name is foreign code: see [`Task::describe`].
+#[derive(Debug, Default)]
+pub struct Current(Option<Who>);
+
+impl Current {
+    /// Asks for the name of the task that is announced, or of the thread.
+    pub fn get() -> Self {
+        Current(Some(current()))
+    }
+}
+
 fn current() -> Who {
     match CURRENT.get() {
-        Some(task) => Who { task: Some(task.key), text: (task.describe)(task.key) },
+        Some(task) => {
+            let text = catch_unwind(|| (task.describe)(task.key)).unwrap_or_else(|panic| {
+                // What goes wrong with a report must cost nobody a grant. The payload's own drop may panic as well.
+                mem::forget(panic);
+                format!("task {} (its name panicked)", task.key.1)
+            });
+            Who { task: Some(task.key), text }
+        }
         None => {
             let thread = thread::current();
             let text = match thread.name() {
@@ -218,8 +240,9 @@ impl Wait {
         Wait(0)
     }
 
-    fn begin(&mut self, target: Target, place: Option<&'static Location<'static>>) {
-        let waiting = Waiting { who: current(), place, target, granted: false };
+    fn begin(&mut self, current: Current, target: Target, place: Option<&'static Location<'static>>) {
+        let who = current.0.unwrap_or_else(|| Who { task: None, text: "nobody".to_owned() });
+        let waiting = Waiting { who, place, target, granted: false };
         let mut records = RECORDS.lock();
         if self.0 == 0 {
             self.0 = records.next();
@@ -231,9 +254,9 @@ impl Wait {
         RECORDS.lock().waits.get_mut(&self.0).map(change);
     }
 
-    /// The current task waits for a turn at a primitive, by the method `call`.
-    pub fn for_primitive(&mut self, origin: &Origin, call: &'static str, place: Caller) {
-        self.begin(Target::Primitive(origin.thing(), call), Some(place.0));
+    /// The `current` task waits for a turn at a primitive, by the method `call`.
+    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, place: Caller) {
+        self.begin(current, Target::Primitive(origin.thing(), call), Some(place.0));
     }
 
     /// The wait goes on at another primitive.
@@ -248,12 +271,12 @@ impl Wait {
 
     /// The current task waits for the end of another.
     pub fn for_task(&mut self, task: impl FnOnce() -> TaskKey) {
-        self.begin(Target::Task(task()), None);
+        self.begin(Current::get(), Target::Task(task()), None);
     }
 
     /// The current task waits for a point in time.
     pub fn for_time(&mut self, time: Option<Instant>) {
-        self.begin(Target::Time(time), None);
+        self.begin(Current::get(), Target::Time(time), None);
     }
 
     /// What was waited for is there, and nobody has looked yet.
@@ -284,12 +307,12 @@ impl Drop for Wait {
 
 /// Announces the task that this thread polls, until the guard is dropped.
 pub fn enter(task: impl FnOnce() -> Task) -> Announced {
-    Announced(CURRENT.replace(Some(task())))
+    Announced(CURRENT.replace(Some(task())), PhantomData)
 }
 
-/// The end of an announcement.
+/// The end of an announcement. Belongs to its thread.
 #[derive(Debug)]
-pub struct Announced(Option<Task>);
+pub struct Announced(Option<Task>, PhantomData<*const ()>);
 
 impl Drop for Announced {
     fn drop(&mut self) {

@@ -34,13 +34,37 @@
 //!   store on the waiter belongs to its owner, who may free it before the granter's next instruction.
 //! - **I4** A waiter is pinned before it is linked, and [`Waiter`]'s drop unlinks it first. Together: a linked waiter is
 //!   alive. (A leaked one stays allocated for ever, which is just as good.)
-//! - **I5** A queued waiter's `stage` is the address of the [`WaitQueue`] or [`SideList`] in which it is linked; an
-//!   unlink by way of any other is refused. A primitive whose [`Handle`] changes its mind is thus caught, not trusted.
+//! - **I5** A queued waiter's `stage` names its home: the address of the [`WaitQueue`] in which it is linked, which is even,
+//!   or one more than the address of the [`SideList`]. So a list at the very beginning of a queue is not taken for the queue. An
+//!   unlink by way of any other home is refused. A primitive whose [`Handle`] changes its mind is thus caught, not trusted.
 //! - **I6** A linked waiter's queue is neither moved nor freed: the waiter's handle keeps it borrowed (or counted) until
 //!   the waiter's drop, and nobody is given `&mut` to a pinned handle.
 //! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`] of it
 //!   lives. Whoever ends that (a grant, a cancellation, an entry that was not used) takes the waker out.
-//! - **I7** No foreign code (a waker's clone, wake or drop) runs under the mutex; `will_wake` only compares.
+//! - **I7** No foreign code (a waker's clone, wake or drop, the name of a task, a formatter) runs under the mutex;
+//!   `will_wake` only compares.
+//! - **I9** No `&mut` to what carries an invariant leaves this folder, but to a [`Locked`], which its owner may exchange for
+//!   another: an [`Entry`] therefore enters lists only of the queue that its handle led to. A shared [`Locked`] may cross
+//!   threads only if the state may be shared.
+
+//!
+//! # What safe code can lie about
+//!
+//! A [`Handle`] and a [`Protocol`] are written by others, in safe code. Whatever they do, no list is touched without its
+//! mutex and no linked waiter is freed. `tests/it/hostile.rs` tries each row.
+//!
+//! | the lie | what happens | because of |
+//! |---|---|---|
+//! | `queue` or `side_list` leads elsewhere than when the waiter entered | abort, at the next poll or at the drop | I5 |
+//! | `queue` or `side_list` panics in the drop of a linked waiter | abort | I4 |
+//! | `queue` panics at the entry | panic; the waiter is idle | I8 |
+//! | an entry's `Locked` is exchanged for another one | panic; the waiter is idle | I9 |
+//! | a list number is wrong | panic; no waiter has entered, moved or been granted | checked first |
+//! | the data of two waiters are exchanged | two values have changed places | data carry no invariant |
+//! | a waiter is leaked in a list | it stays allocated; the queue may be moved and freed, and touches it only while it is linked | I4, I6 |
+//! | a queue lies inside a queue, a side list inside the queue whose mutex guards it | nothing | I5: homes differ |
+//! | `queue`, `side_list` or a cancellation locks a mutex that its own thread holds | the thread hangs, as with any mutex | |
+//! | a waker or a task's name panics, re-enters or blocks | the primitive goes on; the panic goes to the caller | I7 |
 
 mod list;
 mod side_list;
@@ -51,10 +75,11 @@ pub use side_list::{ForeignQueue, SideList};
 pub use waiter::{Entry, Handle, Waiter};
 
 use crate::sync::{Mutex, MutexGuard, UnsafeCell, atomic::Ordering};
-use crate::{Wakers, const_unless_loom, diagnostics::Origin};
+use crate::{Wakers, const_unless_loom, diagnostics::Origin, wakers::WakeAll};
 use list::{GRANTED, Node};
 use std::{
     fmt,
+    marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr,
     task::Waker,
@@ -126,13 +151,13 @@ impl<P: Protocol> WaitQueue<P> {
     /// Takes the mutex, for a short time: nothing waits under it, and no foreign code runs under it.
     #[inline]
     pub fn lock(&self) -> Locked<'_, P> {
-        Locked { _guard: self.mutex.lock(), queue: self }
+        Locked { guard: self.mutex.lock(), queue: self, state: PhantomData }
     }
 
     /// Takes the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<Locked<'_, P>> {
-        self.mutex.try_lock().map(|guard| Locked { _guard: guard, queue: self })
+        self.mutex.try_lock().map(|guard| Locked { guard, queue: self, state: PhantomData })
     }
 
     /// The primitive's own, at the end of its life.
@@ -149,9 +174,10 @@ impl<P: Protocol<Word: fmt::Debug>> fmt::Debug for WaitQueue<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("WaitQueue");
         out.field("word", &self.word);
-        match self.try_lock() {
-            Some(locked) => out.field("waiters", &locked.len()),
-            None => out.field("waiters", &format_args!("<locked>")),
+        // The formatter is foreign code, so the mutex is free again when it runs (I7).
+        match self.try_lock().map(|locked| locked.len()) {
+            Some(waiters) => out.field("waiters", &waiters),
+            None => out.field("waiters", &format_args!("<busy>")),
         };
         out.finish()
     }
@@ -159,8 +185,10 @@ impl<P: Protocol<Word: fmt::Debug>> fmt::Debug for WaitQueue<P> {
 
 /// A [`WaitQueue`] whose mutex is held: derefs to the state. Dropping it releases the mutex.
 pub struct Locked<'a, P: Protocol> {
-    _guard: MutexGuard<'a, ()>,
+    guard: MutexGuard<'a, ()>,
     queue: &'a WaitQueue<P>,
+    /// A shared `Locked` gives `&State` (I9).
+    state: PhantomData<&'a mut P::State>,
 }
 
 impl<P: Protocol> Deref for Locked<'_, P> {
@@ -220,12 +248,31 @@ impl<'a, P: Protocol> Locked<'a, P> {
     }
 
     /// Appends all of list `from` to list `to`, in constant time.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such list: a bug of the primitive. Nothing has moved then.
     pub fn splice(&mut self, from: usize, to: usize) {
         self.with_lists(|lists, _| {
-            let mut moved = std::mem::replace(&mut lists.all()[from], List::EMPTY);
+            let lists = lists.all();
+            // Both numbers are checked before a waiter is detached.
+            _ = &lists[to];
+            let mut moved = std::mem::replace(&mut lists[from], List::EMPTY);
             // SAFETY: I1. The waiters' home is this queue (I5), whichever of its lists they are in.
-            unsafe { lists.all()[to].append(&mut moved) };
+            unsafe { lists[to].append(&mut moved) };
         });
+    }
+
+    /// Releases the mutex, then wakes `wakers`: the end of every section that grants.
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after all of them were woken. In the middle of another panic its own is dropped, for two at once
+    /// would abort the process.
+    #[inline]
+    pub fn unlock_and_wake(self, wakers: impl WakeAll) {
+        drop(self.guard);
+        wakers.wake_all();
     }
 
     /// Runs `f` on the data of each waiter of list number `list`, longest waiting first: in linear time, under the mutex.

@@ -106,8 +106,13 @@ impl<P: Protocol> SideList<P> {
     /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list number `to`. Nobody is woken.
     ///
     /// Returns how many were moved.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such list: a bug of the primitive. Nothing has moved then.
     #[inline]
     pub fn transfer(&self, locked: &mut Locked<'_, P>, n: usize, to: usize) -> Result<usize, ForeignQueue> {
+        locked.with_lists(|lists, _| _ = &lists.all()[to]);
         if n == 0 || !self.is_owned_by(locked)? {
             return Ok(0);
         }
@@ -168,8 +173,9 @@ impl<P: Protocol> SideList<P> {
         result
     }
 
+    /// Odd, as no queue's home is (I5).
     pub(super) fn home(&self) -> usize {
-        ptr::from_ref(self).addr()
+        ptr::from_ref(self).addr() | 1
     }
 }
 

@@ -6,8 +6,10 @@ use super::{
 };
 use crate::{
     const_unless_loom,
-    diagnostics::{Caller, Origin},
+    diagnostics::{Caller, Current, Origin},
+    foreign,
     sync::atomic::Ordering,
+    wakers::WakeAll,
 };
 use std::{
     fmt, mem,
@@ -137,12 +139,14 @@ impl<H: Handle> Waiter<H> {
         assert!(self.is_free(), "Waiter::entry: the waiter is in a list already");
         // I7: cloned before the mutex is taken. And before the wait begins: a clone that panics leaves it as it was.
         let waker = waker.clone();
+        let task = Current::get();
         let waiter = self.into_ref().get_ref();
         // Written where it will stay: moved there later, by way of the stack, it cost a stalled load.
         // SAFETY: not linked, so the node belongs to its owner (the table), which is us. There is no waker in it (I8).
         waiter.node.body.with_mut(|body| unsafe { _ = (*body).waker.write(waker) });
-        let seat = Seat { waiter, is_taken: false };
-        Entry { locked: waiter.handle.queue().lock(), seat }
+        let seat = Seat { waiter, task, is_taken: false };
+        let queue = waiter.handle.queue();
+        Entry { locked: queue.lock(), seat, queue }
     }
 
     /// Polls a wait that has entered a list: ready once it is granted.
@@ -179,8 +183,8 @@ impl<H: Handle> Waiter<H> {
         let mut fresh: Option<Waker> = None;
         loop {
             let locked = queue.lock();
-            // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
-            match self.node.stage.load(Ordering::Relaxed) {
+            // Ordering: Acquire as in `poll_grant`. The mutex would do if the handle is honest.
+            match self.node.stage.load(Ordering::Acquire) {
                 GRANTED => return true,
                 NEW | IDLE => not_waiting(),
                 home => _ = self.linked_in(queue, home),
@@ -230,8 +234,8 @@ impl<H: Handle> Waiter<H> {
         let bomb = AbortOnUnwind;
         let queue = self.handle.queue();
         let mut locked = queue.lock();
-        // Ordering: Relaxed; a grant was made under the mutex, which orders all that came with it.
-        let place = match self.node.stage.load(Ordering::Relaxed) {
+        // Ordering: Acquire as in `poll_grant`. The mutex would do if the handle is honest.
+        let place = match self.node.stage.load(Ordering::Acquire) {
             GRANTED => None,
             home => Some(self.linked_in(queue, home)),
         };
@@ -243,9 +247,10 @@ impl<H: Handle> Waiter<H> {
             // SAFETY: linked in this side list, whose owner is the queue that we hold, by `linked_in`.
             Some(Place::Side(side)) => unsafe { side.remove(node) },
         }
-        // Dropped last of all, without the mutex (I7).
         // SAFETY: it was linked until now, and will not be again (I8).
-        let _waker = place.is_some().then(|| unsafe { Node::take_waker(node) });
+        let waker = place.is_some().then(|| unsafe { Node::take_waker(node) });
+        // Last of all, without the mutex (I7), and also if the handle panics.
+        let _waker = Discarded(waker);
         mem::forget(bomb);
         // Ordering: Relaxed; unlinked, so ours (I2).
         self.node.stage.store(IDLE, Ordering::Relaxed);
@@ -285,6 +290,16 @@ enum Place<'a, P: Protocol> {
     Side(&'a SideList<P>),
 }
 
+/// A waker that is not needed any more, dropped as foreign code.
+struct Discarded(Option<Waker>);
+
+impl Drop for Discarded {
+    fn drop(&mut self) {
+        let waker = self.0.take();
+        foreign(|| drop(waker));
+    }
+}
+
 struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {
@@ -300,11 +315,15 @@ pub struct Entry<'w, H: Handle> {
     // The fields are dropped in this order, which I7 needs.
     locked: Locked<'w, H::Protocol>,
     seat: Seat<'w, H>,
+    /// The queue that the handle led to. `locked` may have been exchanged since (I9).
+    queue: &'w WaitQueue<H::Protocol>,
 }
 
 /// A waiter with a waker in it, that may enter one list.
 struct Seat<'w, H: Handle> {
     waiter: &'w Waiter<H>,
+    /// Who waits, asked for before the mutex was taken (I7).
+    task: Current,
     /// Until then the waiter's body is ours, as it is the owner's.
     is_taken: bool,
 }
@@ -315,9 +334,9 @@ impl<H: Handle> Seat<'_, H> {
     fn take(&mut self, home: usize, origin: &Origin) {
         assert!(!self.is_taken, "Entry: the waiter is in a list already");
         self.is_taken = true;
-        let place = self.waiter.place;
+        let (task, place) = (mem::take(&mut self.task), self.waiter.place);
         // SAFETY: we hold the mutex of the list that it enters.
-        self.waiter.node.body.with_mut(|body| unsafe { (*body).wait.for_primitive(origin, H::CALL, place) });
+        self.waiter.node.body.with_mut(|body| unsafe { (*body).wait.for_primitive(task, origin, H::CALL, place) });
         // Ordering: Relaxed, by I2: we hold the mutex of `home`.
         self.waiter.node.stage.store(home, Ordering::Relaxed);
     }
@@ -328,12 +347,19 @@ impl<H: Handle> Drop for Seat<'_, H> {
     fn drop(&mut self) {
         if !self.is_taken {
             // SAFETY: not linked, so the waker is there (I8) and ours.
-            drop(unsafe { Node::take_waker(&self.waiter.node) });
+            let waker = unsafe { Node::take_waker(&self.waiter.node) };
+            foreign(|| drop(waker));
         }
     }
 }
 
-impl<H: Handle> Entry<'_, H> {
+impl<'w, H: Handle> Entry<'w, H> {
+    /// The way to the primitive.
+    #[inline(always)]
+    pub fn handle(&self) -> &'w H {
+        &self.seat.waiter.handle
+    }
+
     /// What the waiter will ask for.
     ///
     /// # Panics
@@ -346,6 +372,12 @@ impl<H: Handle> Entry<'_, H> {
         self.seat.waiter.node.body.with_mut(|body| unsafe { &mut (*body).data })
     }
 
+    /// I9: a waiter enters lists of the queue that its handle keeps alive, and of no other.
+    #[inline(always)]
+    fn check_home(&self) {
+        assert!(ptr::eq(self.locked.queue, self.queue), "Entry: its queue was exchanged for another one");
+    }
+
     /// Enters the queue's list number `list` as its last waiter.
     ///
     /// # Panics
@@ -353,8 +385,9 @@ impl<H: Handle> Entry<'_, H> {
     /// If there is no such list, or the waiter has entered one already: bugs of the primitive.
     #[inline]
     pub fn wait_in(&mut self, list: usize) {
+        self.check_home();
         let (home, origin) = (self.locked.queue.home(), self.locked.origin());
-        let Entry { locked, seat } = self;
+        let Entry { locked, seat, .. } = self;
         locked.with_lists(|lists, len| {
             // First of all: a wrong number must leave the waiter idle.
             let list = &mut lists.all()[list];
@@ -365,13 +398,21 @@ impl<H: Handle> Entry<'_, H> {
         });
     }
 
+    /// Releases the mutex, then wakes `wakers`: see [`Locked::unlock_and_wake`].
+    #[inline]
+    pub fn unlock_and_wake(self, wakers: impl WakeAll) {
+        drop(self);
+        wakers.wake_all();
+    }
+
     /// Enters the handle's side list as its last waiter; [`ForeignQueue`] if that has waiters of another queue now.
     ///
     /// # Panics
     ///
     /// If the handle has no side list, or the waiter has entered a list already: bugs of the primitive.
     pub fn wait_in_side_list(&mut self) -> Result<(), ForeignQueue> {
-        let Entry { locked, seat } = self;
+        self.check_home();
+        let Entry { locked, seat, .. } = self;
         let side = seat.waiter.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
         assert!(!seat.is_taken, "Entry: the waiter is in a list already");
         // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `take` follows at once.

@@ -12,13 +12,13 @@ fn without_the_feature_nothing_is_stored() {
 #[cfg(feature = "diagnostics")]
 mod on {
     use super::*;
-    use waitline::diagnostics::{Caller, Holding, Holds, Target, Task, enter};
+    use waitline::diagnostics::{Caller, Current, Holding, Holds, Target, Task, enter};
 
     /// What is on record of the origin with this label.
     fn held(label: &str, origin: &Origin) -> Vec<Holding> {
         // Its number is told by a wait for it.
         let mut wait = Wait::new();
-        wait.for_primitive(origin, "test", Caller::here());
+        wait.for_primitive(Current::get(), origin, "test", Caller::here());
         let things = waits().into_iter().filter_map(|wait| match wait.target {
             Target::Primitive(thing, "test") if thing.label == Some(label) => Some(thing.id),
             _ => None,
@@ -105,13 +105,13 @@ mod on {
         let mut wait = Wait::new();
         {
             let _announced = enter(|| Task { key: (7, 8), describe: |key| format!("{key:?}") });
-            wait.for_primitive(&origin, "call", Caller::here());
+            wait.for_primitive(Current::get(), &origin, "call", Caller::here());
         }
         let told = find().unwrap();
         assert_eq!((told.who.task, &*told.who.text, told.granted), (Some((7, 8)), "(7, 8)", false));
         wait.granted();
         assert!(find().unwrap().granted);
-        wait.for_primitive(&origin, "call", Caller::here());
+        wait.for_primitive(Current::get(), &origin, "call", Caller::here());
         let told = find().unwrap();
         assert!(told.who.task.is_none() && told.who.text.starts_with("thread \""), "{:?}", told.who);
         wait.end();

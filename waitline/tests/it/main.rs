@@ -4,8 +4,10 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod auto_traits;
 mod diagnostics;
 mod for_each;
+mod hostile;
 mod queue;
 mod testing;
 mod wakers;

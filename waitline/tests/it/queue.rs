@@ -1,17 +1,13 @@
 //! The wait queue under a primitive as small as can be, polled by hand.
 
-use crate::toy::{DESK, Office, Post, Store, receive, receive_by_way_of_the_hall};
+use crate::toy::{DESK, Office, receive, receive_by_way_of_the_hall};
 use std::{
     mem::size_of,
-    process::Command,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Poll, Waker},
+    sync::{Arc, Mutex},
+    task::Poll,
 };
 use waitline::{
-    Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
+    List, Protocol, SideList, WaitQueue, Waiter,
     testing::{CountingWaker, WakerCall, hooked_waker, panic_message, poll_once, poll_with},
 };
 
@@ -155,43 +151,6 @@ fn a_queue_costs_a_pointer_and_eight_bytes() {
     assert_eq!(size_of::<SideList<Bare>>(), 24 + origin);
 }
 
-/// A handle that leads to one queue at first and to another later.
-struct Fickle {
-    queues: [WaitQueue<Post>; 2],
-    later: AtomicBool,
-}
-
-impl Handle for &'static Fickle {
-    type Protocol = Post;
-    fn queue(&self) -> &WaitQueue<Post> {
-        &self.queues[usize::from(self.later.load(Ordering::Relaxed))]
-    }
-    fn cancel_queued(&self, _: Locked<'_, Post>, _: &mut usize) {}
-    fn cancel_granted(&self, _: &mut usize) {}
-}
-
-/// Run in a child process: the only thing to do with a waiter that cannot be unlinked is to abort.
-#[test]
-fn a_handle_that_changes_its_mind_aborts_instead_of_freeing_a_linked_waiter() {
-    if std::env::var_os("WAITLINE_TEST_FICKLE").is_some() {
-        let queues = [0, 1].map(|_| WaitQueue::new((), Store::default()));
-        let handle: &Fickle = Box::leak(Box::new(Fickle { queues, later: false.into() }));
-        let mut waiter = Box::pin(Waiter::new(handle, 0));
-        waiter.as_mut().entry(Waker::noop()).wait_in(DESK);
-        handle.later.store(true, Ordering::Relaxed);
-        drop(waiter);
-        return;
-    }
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "queue::a_handle_that_changes_its_mind_aborts_instead_of_freeing_a_linked_waiter"])
-        .arg("--nocapture")
-        .env("WAITLINE_TEST_FICKLE", "1")
-        .output()
-        .unwrap();
-    assert!(!child.status.success());
-    assert!(String::from_utf8_lossy(&child.stderr).contains("leads to another queue than before"));
-}
-
 #[test]
 fn an_entry_that_is_not_used_leaves_no_trace() {
     let (office, calls) = (Arc::new(Office::default()), Arc::new(Mutex::new(Vec::new())));
@@ -215,37 +174,4 @@ fn an_entry_that_is_not_used_leaves_no_trace() {
     assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone]);
     drop(waiter);
     assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone, WakerCall::Drop]);
-}
-
-#[test]
-fn a_wrong_list_number_panics_and_leaves_the_waiter_out() {
-    let office = Arc::new(Office::default());
-    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
-    let mut waiter = Box::pin(Waiter::new(visit, 0));
-    let waker = CountingWaker::new();
-    assert!(panic_message(|| waiter.as_mut().entry(&waker.waker()).wait_in(2)).is_some());
-    assert_eq!(waker.held(), 0);
-    assert_eq!(*waiter.as_mut().data(), 0, "the waiter is idle");
-    drop(waiter);
-    assert_eq!(office.waiters(), 0);
-}
-
-#[test]
-fn entering_twice_panics_and_the_first_entry_stands() {
-    let office = Arc::new(Office::default());
-    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
-    let mut waiter = Box::pin(Waiter::new(visit, 0));
-    assert!(
-        panic_message(|| {
-            let mut entry = waiter.as_mut().entry(Waker::noop());
-            entry.wait_in(DESK);
-            entry.wait_in(DESK);
-        })
-        .unwrap()
-        .contains("in a list already")
-    );
-    assert_eq!(office.waiters(), 1);
-    assert!(panic_message(|| waiter.as_mut().entry(Waker::noop()).wait_in(DESK)).is_some());
-    drop(waiter);
-    assert_eq!(office.waiters(), 0);
 }
