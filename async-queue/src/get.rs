@@ -135,23 +135,26 @@ impl<T, S: Store<Item = T>> Future for Get<'_, T, S> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        if waiter.has_begun() {
+        let (raw, place) = (waiter.handle().0, waiter.place());
+        let Some(mut cargo) = waiter.as_mut().fresh() else {
             ready!(waiter.as_mut().poll_grant(cx));
-            let item = waiter.as_mut().data().item.take();
+            let item = waiter.data().item.take();
             if item.is_some() {
-                waiter.handle().0.note_taken(waiter.place());
+                raw.note_taken(place);
             }
             return Poll::Ready(item.ok_or(GetError));
-        }
-        let raw = waiter.handle().0;
+        };
+        cargo.check_not_over();
         loop {
-            let (item, drained) = raw.take(waiter.place());
+            let (item, drained) = raw.take(place);
             if item.is_some() || drained {
+                cargo.end();
                 return Poll::Ready(item.ok_or(GetError));
             }
             if wait_for_item(raw, waiter.as_mut(), cx) {
                 return Poll::Pending;
             }
+            cargo = waiter.as_mut().data();
         }
     }
 }
@@ -196,7 +199,13 @@ impl<T, S: Store<Item = T>> Future for GetMany<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
         let this = self.project();
-        let Some(others) = this.limit.checked_sub(1) else { return Poll::Ready(0) };
+        let Some(others) = this.limit.checked_sub(1) else {
+            // The first get never begins.
+            let cargo = this.first.project().waiter.data();
+            cargo.check_not_over();
+            cargo.end();
+            return Poll::Ready(0);
+        };
         let (raw, place) = (this.first.waiter.handle().0, this.first.waiter.place());
         let Ok(first) = ready!(this.first.poll(cx)) else { return Poll::Ready(0) };
         let before = this.out.len();

@@ -73,15 +73,15 @@ impl<T, S: Store<Item = T>> Future for Join<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut waiter = self.project().waiter;
-        if waiter.has_begun() {
-            return waiter.poll_grant(cx);
-        }
         let raw = waiter.handle().0;
+        let Some(cargo) = waiter.as_mut().fresh() else { return waiter.poll_grant(cx) };
+        cargo.check_not_over();
         while raw.unfinished() > 0 {
             if raw.wait(waiter.as_mut(), cx, JOINERS, |turn| turn.unfinished() > 0) {
                 return Poll::Pending;
             }
         }
+        waiter.data().end();
         Poll::Ready(())
     }
 }

@@ -199,6 +199,8 @@
 //! A wake-up that panics is passed on to whoever caused it, after all others were woken; a call that has taken an item
 //! drops it then. No panic leaves a half-made change.
 //!
+//! A future that is polled after it was ready panics and changes nothing.
+//!
 //! # Features
 //!
 //! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of `waitline-executor` (or

@@ -3,7 +3,7 @@
 use crate::{
     blocking,
     error::{Closed, PutError, TryPutError, TryReserveError},
-    raw::{Cargo, PUTTERS, QueueProtocol, RawQueue},
+    raw::{Cargo, PUTTERS, QueueProtocol, RawQueue, polled_after_ready},
     store::{Fifo, Store},
     turn::Refusal,
 };
@@ -68,7 +68,7 @@ fn refused<T>(refusal: Refusal, item: Option<T>) -> TryPutError<T> {
 
 /// The item of a put that failed.
 fn kept<T>(item: Option<T>) -> T {
-    item.expect("a put was polled after it was ready")
+    item.unwrap_or_else(|| polled_after_ready())
 }
 
 /// The handle of a put or a reserve: what it is granted is a slot.
@@ -134,6 +134,8 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
             match raw.attempt(|mut turn| turn.put(&mut cargo.item), Result::is_ok) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(Refusal::Closed) => return Poll::Ready(Err(PutError(kept(cargo.item.take())))),
+                // Looked at here only: where there is room, the attempt finds it out.
+                Err(Refusal::Full) if cargo.item.is_none() => polled_after_ready(),
                 Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
                 Err(Refusal::Full) => cargo = waiter.as_mut().data(),
             }
@@ -196,18 +198,24 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         let raw = waiter.handle().0;
-        if waiter.has_begun() {
+        let Some(mut cargo) = waiter.as_mut().fresh() else {
             ready!(waiter.poll_grant(cx));
             let valid = raw.turn(|mut turn| turn.hold_granted());
             return Poll::Ready(if valid { Ok(Slot { raw }) } else { Err(Closed) });
-        }
+        };
+        cargo.check_not_over();
         loop {
-            match raw.attempt(|mut turn| turn.reserve(), Result::is_ok) {
-                Ok(()) => return Poll::Ready(Ok(Slot { raw })),
-                Err(Refusal::Closed) => return Poll::Ready(Err(Closed)),
+            let outcome = match raw.attempt(|mut turn| turn.reserve(), Result::is_ok) {
+                Ok(()) => Ok(Slot { raw }),
+                Err(Refusal::Closed) => Err(Closed),
                 Err(Refusal::Full) if wait_for_room(raw, waiter.as_mut(), cx) => return Poll::Pending,
-                Err(Refusal::Full) => {}
-            }
+                Err(Refusal::Full) => {
+                    cargo = waiter.as_mut().data();
+                    continue;
+                }
+            };
+            cargo.end();
+            return Poll::Ready(outcome);
         }
     }
 }

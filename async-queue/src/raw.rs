@@ -43,7 +43,7 @@
 
 use crate::{
     settle::settle_and_wake,
-    store::Store,
+    store::{Parcel, Store},
     turn::{Refusal, Turn},
 };
 use std::{fmt, marker::PhantomData, mem, num::NonZeroUsize, pin::Pin, task::Context};
@@ -61,21 +61,49 @@ pub(crate) const JOINERS: usize = 2;
 /// The list of joiners for whom that has come true (Q6).
 pub(crate) const RELEASED: usize = 3;
 
+/// Says what every future of this crate says that is polled after it was ready, as [`Waiter::poll_grant`] does.
+#[cold]
+pub(crate) fn polled_after_ready() -> ! {
+    panic!("a waiting future was polled after it was ready")
+}
+
 /// What travels in a waiter: the item of a put on its way in, the item for a get on its way out.
 pub(crate) struct Cargo<T> {
     pub(crate) item: Option<T>,
     /// Of a put: it has a thread of its own, which waits for its end. Nobody can drop it, so its item need not wait for it.
     pub(crate) is_blocking: bool,
+    /// The future was ready without a wait, so that its stage does not say that it was. (A put has no item then.)
+    pub(crate) is_over: bool,
     /// Of an item that leaves: its number in the order in which items entered.
     pub(crate) order: u64,
 }
 
 impl<T> Cargo<T> {
-    pub(crate) const EMPTY: Self = Cargo { item: None, is_blocking: false, order: 0 };
+    pub(crate) const EMPTY: Self = Cargo { item: None, is_blocking: false, is_over: false, order: 0 };
 
     #[inline(always)]
     pub(crate) fn new(item: T) -> Self {
-        Cargo { item: Some(item), is_blocking: false, order: 0 }
+        Cargo { item: Some(item), ..Cargo::EMPTY }
+    }
+
+    /// An item that leaves.
+    #[inline(always)]
+    pub(crate) fn leaving(parcel: Parcel<T>) -> Self {
+        Cargo { item: Some(parcel.item), order: parcel.order, ..Cargo::EMPTY }
+    }
+
+    /// Panics if the future was ready without a wait.
+    #[inline(always)]
+    pub(crate) fn check_not_over(&self) {
+        if self.is_over {
+            polled_after_ready();
+        }
+    }
+
+    /// Notes that the future is ready, without a wait.
+    #[inline(always)]
+    pub(crate) fn end(&mut self) {
+        self.is_over = true;
     }
 }
 

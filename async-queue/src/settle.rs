@@ -2,7 +2,7 @@
 
 use crate::{
     raw::{Cargo, GETTERS, Guard, PUTTERS, Phase, RELEASED, RawQueue},
-    store::{Parcel, Store},
+    store::Store,
     turn::Turn,
 };
 use std::thread;
@@ -21,8 +21,8 @@ fn settle<S: Store>(locked: &mut Guard<'_, S>, wakers: &mut Wakers) -> bool {
                 break;
             }
             let Some(mut getter) = turn.front(GETTERS) else { break };
-            if let Some(Parcel { order, item }) = parcel {
-                *getter.data() = Cargo { item: Some(item), order, is_blocking: false };
+            if let Some(parcel) = parcel {
+                *getter.data() = Cargo::leaving(parcel);
             }
             wakers.push(getter.grant());
             if wakers.is_full() {

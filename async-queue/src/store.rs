@@ -1,5 +1,6 @@
 //! In which order items leave a queue: the three stores that a queue can keep its items in.
 
+use crate::raw::polled_after_ready;
 use std::{collections::VecDeque, fmt, mem};
 
 /// First in, first out: the order of [`Queue`](crate::Queue) and of [`channel`](crate::channel).
@@ -81,7 +82,7 @@ pub trait Store: Default {
 
 /// The item that a call was given.
 fn taken<T>(item: &mut Option<T>) -> T {
-    item.take().expect("a put was polled after it was ready")
+    item.take().unwrap_or_else(|| polled_after_ready())
 }
 
 impl<T> Fifo<T> {

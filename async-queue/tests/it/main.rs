@@ -9,6 +9,7 @@ mod channels;
 mod close;
 mod fairness;
 mod payloads;
+mod ready;
 mod reference;
 mod storm;
 mod wakers;
