@@ -223,6 +223,10 @@ pin_project! {
     /// Dropping it, or a `next()` on it, loses nothing: an item that it was handed goes back, or stays for the next
     /// `next()`.
     ///
+    /// # Panics
+    ///
+    /// If it is polled after its end. Combinators that do so need a fused stream, as `futures_lite::StreamExt::fuse` makes.
+    ///
     /// ```
     /// use waitline_queue::{Items, PriorityQueue, order::Priority};
     /// let queue = PriorityQueue::<u8>::unbounded();
@@ -251,9 +255,12 @@ impl<T, S: Store<Item = T>> Stream for Items<'_, T, S> {
             this.get.set(Some(Get { waiter }));
         }
         let Some(get) = this.get.as_mut().as_pin_mut() else { unreachable!("it has just been set") };
-        let item = ready!(get.poll(cx));
-        this.get.set(None);
-        Poll::Ready(item.ok())
+        let item = ready!(get.poll(cx)).ok();
+        if item.is_some() {
+            this.get.set(None);
+        }
+        // The get that has found the end stays: whoever polls again polls it after it was ready.
+        Poll::Ready(item)
     }
 }
 

@@ -162,6 +162,32 @@ fn a_get_many_cannot_be_polled_again() {
 }
 
 #[test]
+fn the_items_cannot_be_polled_after_their_end() {
+    use futures_lite::{Stream, StreamExt};
+    for waits in [false, true] {
+        let queue = with(1);
+        let mut items = Box::pin(queue.items());
+        assert_eq!(now(Box::pin(items.next()).as_mut()), Some(0));
+        if waits {
+            assert!(poll_once(Box::pin(items.next()).as_mut()).is_pending());
+        }
+        queue.close();
+        assert_eq!(now(Box::pin(items.next()).as_mut()), None);
+        is_over(&queue, Box::pin(std::future::poll_fn(move |cx| items.as_mut().poll_next(cx))));
+    }
+}
+
+#[test]
+fn the_items_may_be_polled_after_their_end_once_fused() {
+    use futures_lite::{StreamExt, future::block_on, stream};
+    let (first, second) = (with(2), with(1));
+    first.close();
+    second.close();
+    let both = stream::or(Box::pin(first.items().fuse()), Box::pin(second.items().fuse()));
+    assert_eq!(block_on(both.collect::<Vec<_>>()), [0, 1, 0]);
+}
+
+#[test]
 fn a_join_cannot_be_polled_again() {
     let queue = with(0);
     let ((), join) = at_once(queue.join());
