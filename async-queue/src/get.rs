@@ -75,7 +75,19 @@ impl<T, S: Store<Item = T>> RawQueue<S> {
     /// Takes up to `limit` items that are there now.
     fn take_many(&self, out: &mut Vec<T>, limit: usize, place: Caller) {
         let before = out.len();
-        self.turn(|mut turn| out.extend(iter::from_fn(|| turn.take().map(|parcel| parcel.item)).take(limit)));
+        let wanted = |out: &Vec<T>| limit - (out.len() - before);
+        loop {
+            let more = self.turn(|mut turn| {
+                let places = wanted(out).min(out.capacity() - out.len());
+                out.extend(iter::from_fn(|| turn.take().map(|parcel| parcel.item)).take(places));
+                wanted(out).min(turn.store.len())
+            });
+            if more == 0 {
+                break;
+            }
+            // Without the mutex: it may be much.
+            out.reserve(more);
+        }
         (before..out.len()).for_each(|_| self.note_taken(place));
     }
 }
@@ -99,8 +111,14 @@ impl<T, S: Store<Item = T>> Handle for Getter<'_, S> {
     }
 
     fn cancel_granted(&self, cargo: &mut Cargo<T>) {
-        if cargo.item.is_some() {
-            self.0.turn(|mut turn| turn.give_back(cargo));
+        if cargo.item.is_none() {
+            return;
+        }
+        // The store's new memory on the way in, its old one on the way out: both without the mutex (Q7).
+        let mut spare = Vec::new();
+        let mut give_back = |spare: &mut _| self.0.attempt(|mut turn| turn.give_back(cargo, spare), Result::is_ok);
+        while let Err(needed) = give_back(&mut spare) {
+            spare = Vec::with_capacity(needed);
         }
     }
 }

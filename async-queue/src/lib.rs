@@ -220,6 +220,7 @@ mod blocking;
 pub mod channel;
 mod error;
 mod get;
+mod heap;
 mod join;
 mod put;
 mod queue;

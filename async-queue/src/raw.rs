@@ -40,8 +40,11 @@
 //!   end of the turn still settles.
 //! - **Q6** A list of joiners is released as a whole, by moving it to a list of its own: who joins between two rounds of
 //!   wake-ups is not released with it.
+//! - **Q7** An item that goes back costs at most the logarithm of the number of items, and neither allocates nor frees memory
+//!   under the mutex. (A put may let the buffer grow there, and a get may shrink it: both at a constant cost per item.)
 
 use crate::{
+    heap::KEPT,
     settle::settle_and_wake,
     store::{Parcel, Store},
     turn::{Refusal, Turn},
@@ -137,6 +140,8 @@ pub(crate) struct State<S> {
     pub(crate) out: isize,
     /// The number of the next item.
     pub(crate) order: u64,
+    /// Memory for this many items is kept, whatever they are used for.
+    pub(crate) kept: usize,
 }
 
 /// A queue of any order.
@@ -152,7 +157,12 @@ impl<T, S: Store<Item = T>> RawQueue<S> {
                 Some(capacity) if capacity.get() < isize::MAX as usize => capacity.get() as isize,
                 _ => isize::MAX,
             };
-            let state = State { store, phase: Phase::Open, room, slots: 0, out: 0, order: 0 };
+            // A buffer that doubles reaches less than twice the capacity; only items that were given back make it larger.
+            let kept = match capacity {
+                Some(capacity) if capacity.get() > KEPT / 2 => capacity.get().saturating_mul(2),
+                _ => KEPT,
+            };
+            let state = State { store, phase: Phase::Open, room, slots: 0, out: 0, order: 0, kept };
             let mut queue = WaitQueue::new(capacity, state);
             queue.origin_mut().set_kind(kind);
             RawQueue(queue)

@@ -1,7 +1,10 @@
 //! In which order items leave a queue: the three stores that a queue can keep its items in.
 
-use crate::raw::polled_after_ready;
-use std::{collections::VecDeque, fmt, mem};
+use crate::{
+    heap::{self, Returned},
+    raw::polled_after_ready,
+};
+use std::{cmp::Reverse, collections::VecDeque, fmt, mem};
 
 /// First in, first out: the order of [`Queue`](crate::Queue) and of [`channel`](crate::channel).
 ///
@@ -12,11 +15,10 @@ use std::{collections::VecDeque, fmt, mem};
 /// # drop(put);
 /// ```
 pub struct Fifo<T> {
-    /// One after the other, so that their numbers need not be kept: the first one's is `first`.
+    /// One after the other, up to the item that entered last, so that their numbers need not be kept.
     ring: VecDeque<T>,
-    first: u64,
-    /// Items that were given back, newest first; all of them older than those in the ring.
-    returned: Vec<Parcel<T>>,
+    /// Items that were given back; all of them older than those in the ring.
+    returned: Returned<T, false>,
 }
 
 /// Last in, first out: the order of [`LifoQueue`](crate::LifoQueue).
@@ -27,7 +29,12 @@ pub struct Fifo<T> {
 /// let put: Put<'_, u8, Lifo<u8>> = queue.put(1);
 /// # drop(put);
 /// ```
-pub struct Lifo<T>(Vec<Parcel<T>>);
+pub struct Lifo<T> {
+    /// Oldest first.
+    stack: Vec<Parcel<T>>,
+    /// Items that were given back, of any age.
+    returned: Returned<T, true>,
+}
 
 /// Smallest first, equal ones in the order in which they entered: the order of
 /// [`PriorityQueue`](crate::PriorityQueue).
@@ -38,7 +45,10 @@ pub struct Lifo<T>(Vec<Parcel<T>>);
 /// let put: Put<'_, u8, Priority<u8>> = queue.put(1);
 /// # drop(put);
 /// ```
-pub struct Priority<T>(Vec<Parcel<T>>);
+pub struct Priority<T>(
+    /// A heap.
+    Vec<Parcel<T>>,
+);
 
 /// An item inside the queue.
 #[derive(Debug)]
@@ -46,6 +56,14 @@ pub struct Parcel<T> {
     /// Its number in the order in which items entered.
     pub(crate) order: u64,
     pub(crate) item: T,
+}
+
+impl<T> Parcel<T> {
+    /// Takes the item that a call was given.
+    #[inline(always)]
+    pub(crate) fn new(order: u64, item: &mut Option<T>) -> Self {
+        Parcel { order, item: taken(item) }
+    }
 }
 
 /// A collection of items that knows which one leaves next.
@@ -64,11 +82,19 @@ pub trait Store: Default {
     /// Takes `item`, which is newer than all others, out of its place.
     fn push(&mut self, order: u64, item: &mut Option<Self::Item>);
 
-    /// Takes an item back that was here before, as if it had never left.
-    fn put_back(&mut self, order: u64, item: &mut Option<Self::Item>);
+    /// Takes an item back that was here before, as if it had never left. Neither allocates nor frees memory.
+    ///
+    /// If there is no memory left, nothing has changed, and the error says for how many items `spare` must have some.
+    /// What is in `spare` afterwards is memory without items.
+    fn put_back(
+        &mut self,
+        order: u64,
+        item: &mut Option<Self::Item>,
+        spare: &mut Vec<Parcel<Self::Item>>,
+    ) -> Result<(), usize>;
 
-    /// Gives the item whose turn it is.
-    fn pop(&mut self) -> Option<Parcel<Self::Item>>;
+    /// Gives the item whose turn it is. So far, `entered` items have been pushed.
+    fn pop(&mut self, entered: u64) -> Option<Parcel<Self::Item>>;
 
     /// For how many items memory is allocated.
     fn allocated(&self) -> usize;
@@ -87,7 +113,7 @@ fn taken<T>(item: &mut Option<T>) -> T {
 
 impl<T> Fifo<T> {
     pub(crate) const fn new() -> Self {
-        Fifo { ring: VecDeque::new(), first: 0, returned: Vec::new() }
+        Fifo { ring: VecDeque::new(), returned: Returned::new() }
     }
 }
 
@@ -101,25 +127,21 @@ impl<T> Store for Fifo<T> {
     }
 
     #[inline]
-    fn push(&mut self, order: u64, item: &mut Option<T>) {
-        debug_assert_eq!(order, self.first + self.ring.len() as u64);
+    fn push(&mut self, _: u64, item: &mut Option<T>) {
         self.ring.push_back(taken(item));
     }
 
-    #[cold]
-    fn put_back(&mut self, order: u64, item: &mut Option<T>) {
-        let place = self.returned.partition_point(|parcel| parcel.order > order);
-        self.returned.insert(place, Parcel { order, item: taken(item) });
+    fn put_back(&mut self, order: u64, item: &mut Option<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
+        self.returned.push(order, item, spare)
     }
 
     #[inline]
-    fn pop(&mut self) -> Option<Parcel<T>> {
-        if !self.returned.is_empty() {
+    fn pop(&mut self, entered: u64) -> Option<Parcel<T>> {
+        if self.returned.len() > 0 {
             return self.returned.pop();
         }
+        let order = entered - self.ring.len() as u64;
         let item = self.ring.pop_front()?;
-        let order = self.first;
-        self.first = order + 1;
         Some(Parcel { order, item })
     }
 
@@ -133,13 +155,15 @@ impl<T> Store for Fifo<T> {
     }
 
     fn into_items(self) -> Vec<T> {
-        self.returned.into_iter().rev().map(|parcel| parcel.item).chain(self.ring).collect()
+        let mut returned = self.returned.into_parcels();
+        returned.sort_unstable_by_key(|parcel| parcel.order);
+        returned.into_iter().map(|parcel| parcel.item).chain(self.ring).collect()
     }
 }
 
 impl<T> Lifo<T> {
     pub(crate) const fn new() -> Self {
-        Lifo(Vec::new())
+        Lifo { stack: Vec::new(), returned: Returned::new() }
     }
 }
 
@@ -149,40 +173,44 @@ impl<T> Store for Lifo<T> {
 
     #[inline]
     fn len(&self) -> usize {
-        self.0.len()
+        self.stack.len() + self.returned.len()
     }
 
     #[inline]
     fn push(&mut self, order: u64, item: &mut Option<T>) {
-        self.0.push(Parcel { order, item: taken(item) });
+        self.stack.push(Parcel::new(order, item));
     }
 
-    fn put_back(&mut self, order: u64, item: &mut Option<T>) {
-        let place = self.0.partition_point(|parcel| parcel.order < order);
-        self.0.insert(place, Parcel { order, item: taken(item) });
+    fn put_back(&mut self, order: u64, item: &mut Option<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
+        self.returned.push(order, item, spare)
     }
 
     #[inline]
-    fn pop(&mut self) -> Option<Parcel<T>> {
-        self.0.pop()
+    fn pop(&mut self, _: u64) -> Option<Parcel<T>> {
+        // `None` is less than any number.
+        if self.returned.len() > 0 && self.returned.first() > self.stack.last().map(|parcel| parcel.order) {
+            return self.returned.pop();
+        }
+        self.stack.pop()
     }
 
     #[inline]
     fn allocated(&self) -> usize {
-        self.0.capacity()
+        self.stack.capacity()
     }
 
     fn shrink(&mut self, items: usize) {
-        self.0.shrink_to(items);
+        self.stack.shrink_to(items);
     }
 
     fn into_items(self) -> Vec<T> {
-        self.0.into_iter().rev().map(|parcel| parcel.item).collect()
+        let mut parcels = self.stack;
+        parcels.extend(self.returned.into_parcels());
+        parcels.sort_unstable_by_key(|parcel| Reverse(parcel.order));
+        parcels.into_iter().map(|parcel| parcel.item).collect()
     }
 }
 
-/// A binary heap in which a panicking comparison can do no harm: each call first finds out, by comparisons alone, where
-/// things go, and then moves them. (`std`'s heap drops the item that it was about to give.)
 impl<T: Ord> Priority<T> {
     fn precedes(a: (&T, u64), b: &Parcel<T>) -> bool {
         a.0.cmp(&b.item).then(a.1.cmp(&b.order)).is_lt()
@@ -205,51 +233,17 @@ impl<T: Ord> Store for Priority<T> {
     }
 
     fn push(&mut self, order: u64, item: &mut Option<T>) {
-        let last = self.0.len();
-        let mut place = last;
-        if let Some(item) = item {
-            while place > 0 && Self::precedes((item, order), &self.0[(place - 1) / 2]) {
-                place = (place - 1) / 2;
-            }
-        }
-        self.0.push(Parcel { order, item: taken(item) });
-        let mut hole = last;
-        while hole > place {
-            self.0.swap(hole, (hole - 1) / 2);
-            hole = (hole - 1) / 2;
-        }
+        heap::push(&mut self.0, order, item, Self::precedes);
     }
 
-    fn put_back(&mut self, order: u64, item: &mut Option<T>) {
+    fn put_back(&mut self, order: u64, item: &mut Option<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
+        heap::make_room(&mut self.0, spare)?;
         self.push(order, item);
+        Ok(())
     }
 
-    fn pop(&mut self) -> Option<Parcel<T>> {
-        // The last one will take the place of the first: how far down does it have to go?
-        let last = self.0.len().checked_sub(1)?;
-        let sinking = (&self.0[last].item, self.0[last].order);
-        let mut place = 0;
-        loop {
-            let (left, right) = (2 * place + 1, 2 * place + 2);
-            if left >= last {
-                break;
-            }
-            let rival = right < last && Self::precedes((&self.0[right].item, self.0[right].order), &self.0[left]);
-            let child = if rival { right } else { left };
-            if Self::precedes(sinking, &self.0[child]) {
-                break;
-            }
-            place = child;
-        }
-        let first = self.0.swap_remove(0);
-        // The way down: the ancestors of `place` are the prefixes of its number, counted from 1.
-        let mut hole = 0;
-        for up in (0..(place + 1).ilog2()).rev() {
-            let child = ((place + 1) >> up) - 1;
-            self.0.swap(hole, child);
-            hole = child;
-        }
-        Some(first)
+    fn pop(&mut self, _: u64) -> Option<Parcel<T>> {
+        heap::pop(&mut self.0, Self::precedes)
     }
 
     #[inline]
@@ -294,7 +288,7 @@ impl<T> fmt::Debug for Fifo<T> {
 
 impl<T> fmt::Debug for Lifo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Lifo({})", self.0.len())
+        write!(f, "Lifo({})", self.len())
     }
 }
 

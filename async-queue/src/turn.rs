@@ -6,9 +6,6 @@ use crate::{
 };
 use std::ops::{Deref, DerefMut};
 
-/// An unbounded queue keeps memory for this many items, whatever it is used for.
-const KEPT: usize = 64;
-
 /// Why an item or a reservation has no place.
 pub(crate) enum Refusal {
     Full,
@@ -130,20 +127,22 @@ impl<T, S: Store<Item = T>> Turn<'_, '_, S> {
     /// cost 9 ns for an item of 64 bytes.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<Parcel<T>> {
-        let parcel = self.store.pop()?;
+        let entered = self.order;
+        let parcel = self.store.pop(entered)?;
         self.out += 1;
         self.room += 1;
-        if self.word().is_none() && self.store.allocated() > KEPT {
+        if self.store.allocated() > self.kept {
             shrink(&mut self.store);
         }
         Some(parcel)
     }
 
-    /// Takes an item back that was handed to a get which was dropped before it saw it.
-    pub(crate) fn give_back(&mut self, cargo: &mut Cargo<T>) {
-        self.store.put_back(cargo.order, &mut cargo.item);
+    /// Takes an item back that was handed to a get which was dropped before it saw it. As [`Store::put_back`].
+    pub(crate) fn give_back(&mut self, cargo: &mut Cargo<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
+        self.store.put_back(cargo.order, &mut cargo.item, spare)?;
         self.out -= 1;
         self.room -= 1;
+        Ok(())
     }
 
     /// Whether this is a change.
