@@ -29,12 +29,12 @@
 //!
 //! | | |
 //! |---|---|
-//! | fairness | strict FIFO from the first poll on, for those who wait for room and for those who wait for items; nobody passes them, `try_put`, `try_reserve` and `try_get` included |
-//! | order | items leave in the order in which they entered (or by rank, or newest first) |
+//! | fairness | strict FIFO from the first poll on: slots are granted to those who wait for room, and items handed to those who wait for items; nobody takes what is another's turn, `try_put`, `try_reserve` and `try_get` included |
+//! | order | items leave in the order in which they entered (or by rank, or newest first). An item enters when its `put` is ready, not when that is granted its slot: the item of a `put` that was granted its slot and not polled since may be passed by another with a slot of its own. Items that one task puts one after the other keep their order |
 //! | a dropped `put` | has not put: it waits for a *slot*, and moves its item in when it is polled with the slot granted |
 //! | a dropped `get` | has not taken: an item that it was handed goes to the next getter, or back to its place |
 //! | a failed `put` | gives its item back, in the error |
-//! | capacity | never exceeded by puts. Each item that a dropped `get` gives back may exceed it by one; nothing is put until there is room again |
+//! | capacity | never exceeded by puts. A slot that is granted or held takes room, so that a queue may be full and empty at once. Each item that a dropped `get` gives back may exceed it by one; nothing is put until there is room again |
 //! | allocation | none per wait; the buffer grows to what was inside at once, and that of an unbounded queue shrinks after a burst |
 //! | item and waker code | never runs under the queue's mutex, except `Ord` in a [`PriorityQueue`] |
 //!

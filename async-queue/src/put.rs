@@ -228,7 +228,7 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
 /// use waitline_queue::Queue;
 /// let queue = Queue::bounded(1);
 /// let slot = queue.try_reserve().unwrap();
-/// assert!(queue.is_full() && queue.is_empty());
+/// assert!(queue.is_full() && queue.is_empty()); // the room is taken, and no item is in it yet
 /// queue.close();
 /// slot.put("promised").unwrap();
 /// assert_eq!(queue.try_get(), Ok("promised"));

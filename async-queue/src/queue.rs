@@ -77,6 +77,10 @@ macro_rules! queue {
             /// began to wait, which is their first poll. Room is granted to the first one itself: until its future is
             /// polled or dropped, nobody else gets it.
             ///
+            /// What is ordered is the room, not the items. An item enters when its put is polled with the room granted;
+            /// if there is room for others too, theirs may enter before. A task that awaits each of its puts before the
+            /// next one keeps its items in order.
+            ///
             /// # Cancel safety
             ///
             /// A `put` that is dropped before it is ready has not put; its item is dropped with it. To keep the item,
@@ -95,6 +99,9 @@ macro_rules! queue {
             }
 
             /// Puts `item` if there is room that nobody waits for. The meaning of `asyncio.Queue.put_nowait`.
+            ///
+            /// It takes nobody's room. Its item may enter before that of a [`put`](Self::put) that was granted room and has
+            /// not been polled since.
             ///
             /// # Errors
             ///
@@ -327,17 +334,21 @@ macro_rules! queue {
                 self.0.capacity()
             }
 
-            /// Whether there is no item inside.
+            /// Whether there is no item inside. An empty queue may be [full](Self::is_full) at the same time.
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::<u8>::bounded(8);")]
             #[doc = "assert!(queue.is_empty());\n```"]
             pub fn is_empty(&self) -> bool {
                 self.len() == 0
             }
 
-            /// Whether a put would have to wait, because there is no room, or others wait for it. Not so once the queue is
-            /// closed: then puts fail at once.
+            /// Whether a put would have to wait, because there is no room, or others wait for it. Once the queue is closed,
+            /// whether its capacity is used up, by items and by [`Slot`]s that are held. Like `asyncio.Queue.full`.
+            ///
+            /// Room that belongs to a [`Slot`], or to a put that was granted it and has not been polled since, is taken
+            /// although no item is in it. Such a queue is full and [empty](Self::is_empty) at once:
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(1);")]
-            #[doc = "queue.try_put(1).unwrap();\nassert!(queue.is_full());\n```"]
+            #[doc = "let slot = queue.try_reserve().unwrap();\nassert!(queue.is_full() && queue.is_empty());"]
+            #[doc = "slot.put(1).unwrap();\nqueue.close();\nassert!(queue.is_full() && !queue.is_empty());\n```"]
             pub fn is_full(&self) -> bool {
                 self.0.is_full()
             }

@@ -236,9 +236,16 @@ impl<T, S: Store<Item = T>> RawQueue<S> {
         self.0.lock().store.len()
     }
 
-    /// Whether a put would have to wait.
+    /// Whether a put would have to wait; once closed, whether the capacity is used up.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(Turn(&mut self.0.lock()).admit(), Err(Refusal::Full))
+        let mut locked = self.0.lock();
+        let mut turn = Turn(&mut locked);
+        match turn.admit() {
+            Ok(()) => false,
+            Err(Refusal::Full) => true,
+            // The room counts grants that are void by now (Q4).
+            Err(Refusal::Closed) => self.capacity().is_some_and(|capacity| turn.store.len() + turn.slots >= capacity),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -176,7 +176,7 @@ macro_rules! half {
                 self.0.raw.capacity()
             }
 
-            /// Whether there is no item inside.
+            /// Whether there is no item inside. An empty channel may be [full](Self::is_full) at the same time.
             ///
             /// ```
             /// let (sender, receiver) = waitline_queue::channel::bounded(1);
@@ -188,7 +188,8 @@ macro_rules! half {
                 self.len() == 0
             }
 
-            /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait.
+            /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait; once closed, whether the capacity
+            /// is used up.
             ///
             /// ```
             /// let (sender, _receiver) = waitline_queue::channel::bounded(1);

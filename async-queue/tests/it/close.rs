@@ -39,6 +39,56 @@ fn close_fails_granted_puts_too_and_getters_do_not_wait_for_them() {
 }
 
 #[test]
+fn a_closed_queue_is_full_while_its_capacity_is_used_up() {
+    let queue = Queue::bounded(2);
+    let slot = queue.try_reserve().unwrap();
+    queue.try_put(1).unwrap();
+    let (put, _) = waiting(queue.put(2));
+    assert!(queue.is_full() && queue.close() && queue.is_full());
+    drop(put);
+    assert!(queue.is_full());
+    // The slot may still put, and what it puts takes its room.
+    slot.put(3).unwrap();
+    assert!(queue.is_full());
+    assert_eq!(queue.try_get(), Ok(1));
+    assert!(!queue.is_full());
+    queue.close_now();
+    assert!(!queue.is_full());
+
+    let queue = Queue::bounded(2);
+    let (granted, _) = {
+        let (get, _) = waiting(queue.get());
+        (1..=3).for_each(|item| queue.try_put(item).unwrap());
+        // Exceeds the capacity by one.
+        drop(get);
+        waiting(queue.put(4))
+    };
+    assert_eq!([queue.try_get(), queue.try_get()], [Ok(1), Ok(2)]);
+    // One item, and a put that was granted the rest of the room: nothing enters by that once it is closed.
+    assert!(queue.is_full() && queue.close() && !queue.is_full());
+    drop(granted);
+    assert!(!queue.is_full());
+
+    let queue = Queue::unbounded();
+    queue.try_put(1).unwrap();
+    assert!(queue.close() && !queue.is_full());
+    let (sender, receiver) = waitline_queue::channel::bounded(1);
+    sender.try_put(1).unwrap();
+    drop(sender);
+    assert!(receiver.is_closed() && receiver.is_full());
+}
+
+#[test]
+fn a_revoked_slot_takes_no_room() {
+    let queue = Queue::<u8>::bounded(1);
+    let slot = queue.try_reserve().unwrap();
+    assert!(queue.is_full() && queue.is_empty());
+    assert!(queue.close_now().is_empty() && !queue.is_full());
+    drop(slot);
+    assert!(!queue.is_full());
+}
+
+#[test]
 fn a_void_grant_that_is_dropped_counts_nothing_down() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();

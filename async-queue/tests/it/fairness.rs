@@ -51,6 +51,51 @@ fn a_granted_slot_is_not_for_newcomers() {
 }
 
 #[test]
+fn an_item_may_pass_that_of_a_put_that_was_granted_its_slot_and_not_polled() {
+    let queue = Queue::bounded(2);
+    queue.try_put(1).unwrap();
+    queue.try_put(2).unwrap();
+    let (mut put, woken) = waiting(queue.put(3));
+    assert_eq!(queue.try_get(), Ok(1));
+    // The only room is the put's. There is more after this:
+    assert_eq!((woken.count(), queue.try_put(4)), (1, Err(TryPutError::Full(4))));
+    assert_eq!(queue.try_get(), Ok(2));
+    assert_eq!(queue.try_put(4), Ok(()));
+    // Each has its own, and what entered first leaves first.
+    assert_eq!(queue.try_put(5), Err(TryPutError::Full(5)));
+    assert_eq!(now(put.as_mut()), Ok(()));
+    assert_eq!([queue.try_get(), queue.try_get()], [Ok(4), Ok(3)]);
+}
+
+#[test]
+fn the_items_of_a_task_that_awaits_each_put_keep_their_order() {
+    let queue = Queue::bounded(2);
+    let producer = |name| {
+        let queue = &queue;
+        async move {
+            for item in 0..50 {
+                queue.put((name, item)).await.unwrap();
+            }
+        }
+    };
+    let consumer = async {
+        let mut got = Vec::new();
+        while got.len() < 100 {
+            got.push(queue.get().await.unwrap());
+            if got.len() % 3 == 0 {
+                futures_lite::future::yield_now().await;
+            }
+        }
+        got
+    };
+    let producers = futures_lite::future::zip(producer('a'), producer('b'));
+    let (_, got) = futures_lite::future::block_on(futures_lite::future::zip(producers, consumer));
+    for name in ['a', 'b'] {
+        assert!(got.iter().filter(|item| item.0 == name).map(|item| item.1).eq(0..50));
+    }
+}
+
+#[test]
 fn a_waiting_getter_does_not_let_newcomers_pass_waiting_putters() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();

@@ -137,6 +137,13 @@ impl Model {
         !self.putters.is_empty() || !self.room()
     }
 
+    fn is_full(&self) -> bool {
+        match self.phase {
+            Phase::Open => self.must_wait(),
+            Phase::Closed | Phase::Now => self.items.len() + self.slots >= self.capacity,
+        }
+    }
+
     fn drained(&self) -> bool {
         self.phase != Phase::Open && self.items.is_empty() && self.slots == 0
     }
@@ -452,7 +459,7 @@ macro_rules! run {
             prop_assert_eq!(queue.is_empty(), model.items.is_empty());
             prop_assert_eq!(queue.unfinished(), model.unfinished);
             prop_assert_eq!(queue.is_closed(), model.phase != Phase::Open);
-            prop_assert_eq!(queue.is_full(), model.phase == Phase::Open && model.must_wait());
+            prop_assert_eq!(queue.is_full(), model.is_full());
             for (ticket, _, waker) in &live {
                 let (kind, fate) = model.tickets[*ticket];
                 prop_assert_eq!(waker.count(), usize::from(fate != Fate::Waiting), "{:?} {:?}", kind, fate);
