@@ -16,7 +16,7 @@ use std::{
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use waitline::{Handle, Locked, WaitQueue, Waiter, diagnostics::Caller};
+use waitline::{FirstPanic, Handle, Locked, WaitQueue, Waiter, diagnostics::Caller};
 
 impl<T, S: Store<Item = T>> RawQueue<S> {
     #[inline]
@@ -114,12 +114,17 @@ impl<T, S: Store<Item = T>> Handle for Getter<'_, S> {
         if cargo.item.is_none() {
             return;
         }
-        // The store's new memory on the way in, its old one on the way out: both without the mutex (Q7).
-        let mut spare = Vec::new();
-        let mut give_back = |spare: &mut _| self.0.attempt(|mut turn| turn.give_back(cargo, spare), Result::is_ok);
-        while let Err(needed) = give_back(&mut spare) {
-            spare = Vec::with_capacity(needed);
-        }
+        // A comparison that panics goes on, but not in the middle of another panic.
+        let mut panic = FirstPanic::new();
+        panic.catch(|| {
+            // The store's new memory on the way in, its old one on the way out: both without the mutex (Q7).
+            let mut spare = Vec::new();
+            let mut give_back = |spare: &mut _| self.0.attempt(|mut turn| turn.give_back(cargo, spare), Result::is_ok);
+            while let Err(needed) = give_back(&mut spare) {
+                spare = Vec::with_capacity(needed);
+            }
+        });
+        panic.resume();
     }
 }
 

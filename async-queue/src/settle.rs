@@ -5,7 +5,6 @@ use crate::{
     store::Store,
     turn::Turn,
 };
-use std::thread;
 use waitline::{FirstPanic, Wakers};
 
 /// Makes transitions until nothing more can be decided; `false` if there are more than `wakers` can hold.
@@ -66,13 +65,13 @@ pub(crate) fn settle_and_wake<S: Store>(raw: &RawQueue<S>, mut locked: Guard<'_,
     let mut wakers = Wakers::new();
     let settled = settle(&mut locked, &mut wakers);
     drop(locked);
-    if settled && !thread::panicking() {
+    if settled {
         return wakers.wake_all();
     }
     wake_in_rounds(raw, settled, wakers);
 }
 
-/// A waker that panics must not keep those of later rounds asleep, nor make an abort of a panic that is under way.
+/// A waker that panics must not keep those of later rounds asleep.
 #[cold]
 fn wake_in_rounds<S: Store>(raw: &RawQueue<S>, mut settled: bool, mut wakers: Wakers) {
     let mut panic = FirstPanic::new();

@@ -12,6 +12,7 @@ mod payloads;
 mod ready;
 mod reference;
 mod storm;
+mod unwinding;
 mod wakers;
 
 use std::{fmt::Debug, future::Future, pin::Pin, task::Poll};
