@@ -218,6 +218,8 @@
 
 mod blocking;
 pub mod channel;
+#[cfg(doctest)]
+mod compile_fail;
 mod error;
 mod get;
 mod heap;

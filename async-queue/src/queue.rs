@@ -8,11 +8,7 @@ use crate::{
     raw::RawQueue,
     store::{Fifo, Lifo, Priority},
 };
-use std::{
-    fmt,
-    num::NonZeroUsize,
-    panic::{RefUnwindSafe, UnwindSafe},
-};
+use std::{fmt, num::NonZeroUsize};
 use waitline::const_unless_loom;
 
 /// Writes a queue type with all its methods. `$order` is a sentence of the docs, `$bound` what the order asks of items.
@@ -369,10 +365,6 @@ macro_rules! queue {
                 self.0.debug(stringify!($name), f)
             }
         }
-
-        // A panic leaves the queue as whole as it was: no code of the user's runs while it is half changed.
-        impl<T: $($bound)*> UnwindSafe for $name<T> {}
-        impl<T: $($bound)*> RefUnwindSafe for $name<T> {}
     };
 }
 

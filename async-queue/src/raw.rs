@@ -49,7 +49,15 @@ use crate::{
     store::{Parcel, Store},
     turn::{Refusal, Turn},
 };
-use std::{fmt, marker::PhantomData, mem, num::NonZeroUsize, pin::Pin, task::Context};
+use std::{
+    fmt,
+    marker::PhantomData,
+    mem,
+    num::NonZeroUsize,
+    panic::{RefUnwindSafe, UnwindSafe},
+    pin::Pin,
+    task::Context,
+};
 use waitline::{
     Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom,
     diagnostics::{Caller, Origin},
@@ -146,6 +154,11 @@ pub(crate) struct State<S> {
 
 /// A queue of any order.
 pub(crate) struct RawQueue<S: Store>(WaitQueue<QueueProtocol<S>>);
+
+// A panic leaves the queue as whole as it was: no code of the user's runs while it is half changed. So what borrows it, such
+// as a slot, may cross a `catch_unwind`, too.
+impl<S: Store> UnwindSafe for RawQueue<S> {}
+impl<S: Store> RefUnwindSafe for RawQueue<S> {}
 
 impl<T, S: Store<Item = T>> RawQueue<S> {
     const_unless_loom! {

@@ -121,7 +121,7 @@ fn get_many_allocates_its_output_without_the_mutex() {
 
 macro_rules! bytes_after_a_burst {
     ($queue:expr) => {{
-        const N: isize = 100_000;
+        const N: isize = 20_000;
         let queue = $queue;
         let before = BYTES.get();
         let mut gets: Vec<_> = (0..N).map(|_| Box::pin(queue.get())).collect();

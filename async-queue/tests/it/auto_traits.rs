@@ -1,6 +1,7 @@
-//! Hazard 18: who may cross threads, checked by the compiler.
+//! Hazards 18 and 34: who may cross threads. Checked by the compiler, in both directions, for every public type; what must
+//! not compile besides is in `src/compile_fail.rs`.
 
-use futures_lite::StreamExt;
+use futures_lite::{Stream, StreamExt};
 use static_assertions::{assert_impl_all as yes, assert_not_impl_any as no};
 use std::{
     cell::Cell,
@@ -10,62 +11,115 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
     pin::pin,
     rc::Rc,
+    sync::MutexGuard,
 };
-use waitline_queue::{channel::*, *};
+use waitline_queue::{
+    channel::*,
+    order::{Fifo, Lifo, Priority},
+    *,
+};
 
-/// Send, not Sync: enough, since an item is only ever handed from one thread to another.
+/// Send, not Sync: enough to share a queue, since an item is only ever handed from one thread to another.
 type SendOnly = Cell<u8>;
+/// Sync, not Send.
+type SyncOnly = MutexGuard<'static, u8>;
 /// Neither.
 type Neither = Rc<u8>;
-/// Sync, not Send.
-type SyncOnly = std::sync::MutexGuard<'static, u8>;
 
-yes!(Queue<SendOnly>: Send, Sync, Unpin, Debug, UnwindSafe, RefUnwindSafe);
-no!(Queue<Neither>: Send, Sync);
-no!(Queue<SyncOnly>: Send, Sync);
-yes!(PriorityQueue<u8>: Send, Sync, Unpin, Debug);
-yes!(PriorityQueue<SendOnly>: Send, Sync);
-no!(PriorityQueue<Neither>: Send, Sync);
-yes!(LifoQueue<SendOnly>: Send, Sync, Unpin, Debug);
-no!(LifoQueue<Neither>: Send, Sync);
-yes!(Sender<SendOnly>: Send, Sync, Clone, Debug, UnwindSafe, RefUnwindSafe);
-no!(Sender<Neither>: Send, Sync);
-yes!(Receiver<SendOnly>: Send, Sync, Clone, Debug);
-no!(Receiver<SyncOnly>: Send, Sync);
+/// Sync, not Send, and with an order.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct SortedSyncOnly(*const u8);
+// SAFETY: the pointer is never followed.
+unsafe impl Sync for SortedSyncOnly {}
 
-yes!(Put<'static, u8>: Send, Sync, Debug);
-yes!(Put<'static, SendOnly>: Send);
-no!(Put<'static, SendOnly>: Sync);
-no!(Put<'static, Neither>: Send, Sync);
-no!(Put<'static, u8>: Unpin);
-yes!(Put<'static, u8, order::Priority<u8>>: Send);
-yes!(Get<'static, SendOnly>: Send);
-no!(Get<'static, Neither>: Send, Sync);
-no!(Get<'static, u8>: Unpin);
-yes!(GetMany<'static, SendOnly>: Send);
-no!(GetMany<'static, Neither>: Send, Sync);
-no!(GetMany<'static, u8>: Unpin);
-yes!(Items<'static, SendOnly>: Send, futures_lite::Stream);
-no!(Items<'static, Neither>: Send, Sync);
-no!(Items<'static, u8>: Unpin);
-yes!(Reserve<'static, SendOnly>: Send);
-no!(Reserve<'static, Neither>: Send, Sync);
-no!(Reserve<'static, u8>: Unpin);
-yes!(Join<'static, SendOnly>: Send);
-no!(Join<'static, Neither>: Send, Sync);
-no!(Join<'static, u8>: Unpin);
-yes!(Slot<'static, SendOnly>: Send, Sync, Unpin, Debug);
+/// What leads to a queue from all threads: shared and sent if its items may be sent.
+macro_rules! shared {
+    ($($to:ty, $send_only:ty, $sync_only:ty, $neither:ty;)*) => {$(
+        yes!($to: Send, Sync, Unpin, Debug, UnwindSafe, RefUnwindSafe);
+        yes!($send_only: Send, Sync, Unpin, Debug, UnwindSafe, RefUnwindSafe);
+        no!($sync_only: Send, Sync);
+        no!($neither: Send, Sync);
+        yes!($neither: Unpin, Debug, UnwindSafe, RefUnwindSafe);
+    )*};
+}
+
+shared! {
+    Queue<u8>, Queue<SendOnly>, Queue<SyncOnly>, Queue<Neither>;
+    PriorityQueue<u8>, PriorityQueue<SendOnly>, PriorityQueue<SortedSyncOnly>, PriorityQueue<Neither>;
+    LifoQueue<u8>, LifoQueue<SendOnly>, LifoQueue<SyncOnly>, LifoQueue<Neither>;
+    Sender<u8>, Sender<SendOnly>, Sender<SyncOnly>, Sender<Neither>;
+    Receiver<u8>, Receiver<SendOnly>, Receiver<SyncOnly>, Receiver<Neither>;
+}
+yes!(Sender<Neither>: Clone);
+yes!(Receiver<Neither>: Clone);
+no!(Queue<u8>: Clone);
+
+/// A wait: sent if its items may be sent, shared if they may be both, and pinned.
+macro_rules! waits {
+    ($($wait:ident)*) => {$(
+        waits!($wait, Fifo);
+        waits!($wait, Lifo);
+        waits!($wait, Priority);
+        no!($wait<'static, SyncOnly>: Send, Sync, Unpin);
+        no!($wait<'static, SyncOnly, Lifo<SyncOnly>>: Send, Sync, Unpin);
+        no!($wait<'static, SortedSyncOnly, Priority<SortedSyncOnly>>: Send, Sync, Unpin);
+    )*};
+    ($wait:ident, $order:ident) => {
+        yes!($wait<'static, u8, $order<u8>>: Send, Sync, Debug);
+        no!($wait<'static, u8, $order<u8>>: Unpin);
+        yes!($wait<'static, SendOnly, $order<SendOnly>>: Send, Debug);
+        no!($wait<'static, SendOnly, $order<SendOnly>>: Sync, Unpin);
+        no!($wait<'static, Neither, $order<Neither>>: Send, Sync, Unpin);
+        yes!($wait<'static, Neither, $order<Neither>>: Debug);
+    };
+}
+
+waits! { Put Reserve Get GetMany Items Join }
+yes!(Put<'static, Neither>: Future);
+yes!(Reserve<'static, Neither>: Future);
+yes!(Get<'static, Neither>: Future);
+yes!(GetMany<'static, Neither>: Future);
+yes!(Items<'static, Neither>: Stream);
+yes!(Join<'static, Neither>: Future);
+
+// A slot leads to its queue and holds no item: it goes where the queue may be shared.
+yes!(Slot<'static, u8>: Send, Sync, Unpin, Debug);
+yes!(Slot<'static, SendOnly>: Send, Sync, Unpin, Debug, UnwindSafe, RefUnwindSafe);
+yes!(Slot<'static, SendOnly, Lifo<SendOnly>>: Send, Sync);
+yes!(Slot<'static, SendOnly, Priority<SendOnly>>: Send, Sync);
+no!(Slot<'static, SyncOnly>: Send, Sync);
+no!(Slot<'static, SyncOnly, Lifo<SyncOnly>>: Send, Sync);
+no!(Slot<'static, SortedSyncOnly, Priority<SortedSyncOnly>>: Send, Sync);
 no!(Slot<'static, Neither>: Send, Sync);
+no!(Slot<'static, Neither, Lifo<Neither>>: Send, Sync);
+no!(Slot<'static, Neither, Priority<Neither>>: Send, Sync);
+yes!(Slot<'static, Neither>: Unpin, Debug);
+no!(Slot<'static, u8>: Clone, Copy);
 
+/// What has items in it as a vector has: exactly what they are.
+macro_rules! holds {
+    ($($holds:ident)*) => {$(
+        yes!($holds<u8>: Send, Sync, Unpin, Debug);
+        yes!($holds<SendOnly>: Send);
+        no!($holds<SendOnly>: Sync);
+        yes!($holds<SyncOnly>: Sync);
+        no!($holds<SyncOnly>: Send);
+        no!($holds<Neither>: Send, Sync);
+    )*};
+}
+
+holds! { Fifo Lifo Priority PutError TryPutError }
 yes!(PutError<Neither>: Error, Debug, Display);
 yes!(TryPutError<Neither>: Error, Debug, Display);
-yes!(PutError<u8>: Copy, Eq, Send, Sync);
-yes!(TryPutError<u8>: Copy, Eq, Send, Sync);
-yes!(GetError: Error, Copy, Eq, Send, Sync);
-yes!(TryGetError: Error, Copy, Eq, Send, Sync);
-yes!(Closed: Error, Copy, Eq, Send, Sync);
-yes!(TryReserveError: Error, Copy, Eq, Send, Sync);
-yes!(TaskDoneError: Error, Copy, Eq, Send, Sync);
+yes!(PutError<u8>: Copy, Eq, UnwindSafe, RefUnwindSafe);
+yes!(TryPutError<u8>: Copy, Eq, UnwindSafe, RefUnwindSafe);
+no!(PutError<Neither>: Copy);
+no!(TryPutError<Neither>: Copy);
+yes!(GetError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(TryGetError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(Closed: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(TryReserveError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(TaskDoneError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 
 #[test]
 fn errors_say_what_happened_and_give_the_item_back() {

@@ -363,3 +363,28 @@ fn a_comparison_that_panics_where_an_item_goes_back_does_not_abort() {
         assert_eq!((queue.unfinished(), queue.close_now()), (3, vec![Fickle(2), Fickle(3)]));
     }
 }
+
+/// With a record of who waits, the name of a task is foreign code.
+#[cfg(feature = "diagnostics")]
+#[test]
+fn a_task_whose_name_uses_the_queue_and_panics_is_as_any_other() {
+    use waitline::diagnostics::{Task, enter};
+    static QUEUE: Queue<u32> = Queue::bounded(1);
+    // A deadlock if it was asked for under the mutex.
+    let describe = |_| panic!("no name, but {} items, full: {}", QUEUE.len(), QUEUE.is_full());
+    let _announced = enter(|| Task { key: (23, 5), describe });
+    let (mut get, _) = waiting(QUEUE.get());
+    let (mut next, _) = waiting(QUEUE.get());
+    QUEUE.try_put(1).unwrap();
+    QUEUE.try_put(2).unwrap();
+    assert_eq!((now(get.as_mut()), now(next.as_mut())), (Ok(1), Ok(2)));
+    QUEUE.try_put(3).unwrap();
+    let (mut put, _) = waiting(QUEUE.put(4));
+    let (mut join, _) = waiting(QUEUE.join());
+    assert_eq!(QUEUE.try_get(), Ok(3));
+    assert_eq!(now(put.as_mut()), Ok(()));
+    assert_eq!(now(pin!(QUEUE.get_many(&mut Vec::new(), 2))), 1);
+    (0..4).for_each(|_| QUEUE.task_done().unwrap());
+    now(join.as_mut());
+    assert_eq!((QUEUE.unfinished(), QUEUE.close_now()), (0, vec![]));
+}
