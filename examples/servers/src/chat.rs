@@ -5,23 +5,27 @@
 //!
 //! - **C1** A member is in its room from the welcome until it leaves or is dropped, and its outbox is closed then, under the
 //!   room's mutex: a line is in all outboxes or was said after the leaving.
-//! - **C2** Nobody waits for a slow member. Its outbox is bounded; when that is full it is dropped: what is queued is thrown
-//!   away, and it is told so, if it reads that within the grace time.
+//! - **C2** Nobody waits for a slow member. Its outbox is bounded, in lines and in bytes; when that is full it is dropped: what
+//!   is queued is thrown away, and it is told so, if it reads that within the grace time.
 //! - **C3** At the end all rooms are closed in one step, by whoever learns of it first: what one member has heard, all have.
 
-use crate::{accept, net::Net};
+use crate::{
+    accept::{self, Client, End},
+    net::Net,
+};
 use futures_lite::{
     AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, future,
     io::{self, BufReader},
 };
 use std::{
     collections::HashMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use waitline_event::Event;
 use waitline_queue::Queue;
-use waitline_sem::OwnedPermit;
+use waitline_sem::Semaphore;
 
 /// What a client gets when it has joined its room.
 pub const WELCOME: &[u8] = b"* welcome\n";
@@ -29,11 +33,16 @@ pub const WELCOME: &[u8] = b"* welcome\n";
 pub const TOO_SLOW: &[u8] = b"* you were too slow, and have been dropped\n";
 /// The longest line, in bytes. Who sends a longer one is cut off.
 pub const LINE: u64 = 4096;
+/// So many bytes are written at once at most. Who says as much without a pause lets the others have a turn.
+pub(crate) const BATCH: usize = 16 << 10;
+
 /// What a client is allowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// So many lines may wait for it, until it counts as too slow.
     pub outbox: usize,
+    /// So many bytes may wait for it. A single line may, however long it is.
+    pub bytes: usize,
     /// So long it has time to read that it was dropped.
     pub grace: Duration,
 }
@@ -53,8 +62,27 @@ type Room = Vec<Arc<Member>>;
 #[derive(Debug)]
 struct Member {
     outbox: Queue<Line>,
+    /// A permit for each byte that may come into the outbox. It is given back when the byte is written.
+    bytes: Semaphore,
     /// Set when it was dropped for being too slow.
     dropped: Event,
+}
+
+impl Member {
+    fn new(limits: Limits) -> Self {
+        Member {
+            outbox: Queue::bounded(limits.outbox),
+            bytes: Semaphore::new(limits.bytes.max(LINE as usize)),
+            dropped: Event::new(),
+        }
+    }
+
+    /// Puts the line into the outbox. `false` if it does not fit.
+    fn hear(&self, line: &Line) -> bool {
+        let Some(bytes) = self.bytes.try_acquire_many(line.len()) else { return false };
+        bytes.forget();
+        self.outbox.try_put(line.clone()).is_ok()
+    }
 }
 
 impl Hall {
@@ -63,8 +91,8 @@ impl Hall {
     }
 
     fn join(&self, room: &[u8]) -> Arc<Member> {
-        let member = Arc::new(Member { outbox: Queue::bounded(self.limits.outbox), dropped: Event::new() });
-        _ = member.outbox.try_put(WELCOME.into());
+        let member = Arc::new(Member::new(self.limits));
+        member.hear(&WELCOME.into());
         self.rooms().entry(room.to_vec()).or_default().push(member.clone());
         member
     }
@@ -73,12 +101,12 @@ impl Hall {
         let line = Line::from(line);
         if let Some(members) = self.rooms().get_mut(room) {
             members.retain(|member| {
-                let has_room = member.outbox.try_put(line.clone()).is_ok();
-                if !has_room {
+                let fits = member.hear(&line);
+                if !fits {
                     member.outbox.close_now();
                     member.dropped.set();
                 }
-                has_room
+                fits
             });
         }
     }
@@ -103,41 +131,45 @@ impl Hall {
     }
 }
 
-/// Accepts clients until `stop`, then reads nothing more, and waits until all that was said is written.
+/// Accepts clients until the stop, then reads nothing more, and waits until all that was said is written. Who has not read it
+/// by the limit is cut off. Returns whom it cut off.
 ///
 /// A client that goes on sending meanwhile gets its connection reset, as TCP has it for what nobody reads.
-///
-/// # Errors
-///
-/// If the listening socket fails.
-pub async fn serve<N: Net>(listener: N::Listener, limits: Limits, stop: Arc<Event>) -> io::Result<()> {
+pub async fn serve<N: Net>(listener: N::Listener, limits: Limits, end: End) -> Vec<SocketAddr> {
     let hall = Arc::new(Hall { rooms: Mutex::default(), limits });
-    accept::clients::<N>(listener, &stop, |permit, reader, writer| {
-        N::spawn(session::<N>(hall.clone(), reader, writer, permit, stop.clone()));
+    accept::clients::<N>(listener, &end, |client, reader, writer| {
+        let (client, hall, stop) = (Arc::new(client), hall.clone(), end.stop.clone());
+        N::spawn(async move { client.serve(session::<N>(client.clone(), hall, reader, writer, stop)).await });
     })
     .await
 }
 
-/// Reads what a client says. Both it and the task that writes hold the permit.
-async fn session<N: Net>(hall: Arc<Hall>, reader: N::Reader, writer: N::Writer, permit: OwnedPermit, stop: Arc<Event>) {
+/// Reads what a client says. Both it and the task that writes hold the client.
+async fn session<N: Net>(client: Arc<Client>, hall: Arc<Hall>, reader: N::Reader, writer: N::Writer, stop: Arc<Event>) {
     let mut reader = BufReader::new(reader);
     let (mut room, mut line) = (Vec::new(), Vec::new());
     if !future::or(stopped(&stop), read_line(&mut reader, &mut room)).await {
         return;
     }
     let member = hall.join(&room);
-    let permit = Arc::new(permit);
-    N::spawn(write_out::<N>(member.clone(), writer, permit.clone(), hall.limits.grace));
+    let (writing, grace) = (member.clone(), hall.limits.grace);
+    N::spawn(async move { client.serve(write_out::<N>(writing, writer, grace)).await });
     // The ends have precedence.
     let ended = || future::or(stopped(&stop), stopped(&member.dropped));
+    let mut said = 0;
     while future::or(ended(), read_line(&mut reader, &mut line)).await {
         hall.say(&room, &line);
+        said += line.len();
+        if said >= BATCH {
+            // What comes without a pause must not fill the outboxes before anybody had a turn to write.
+            said = 0;
+            future::yield_now().await;
+        }
     }
     if stop.is_set() {
         hall.close();
     }
     hall.leave(&room, &member);
-    drop(permit);
 }
 
 /// Waits for `event`: then nothing more is read.
@@ -152,20 +184,32 @@ async fn read_line(reader: &mut (impl io::AsyncBufRead + Unpin), line: &mut Vec<
     reader.take(LINE).read_until(b'\n', line).await.is_ok() && line.ends_with(b"\n")
 }
 
-/// Writes what is in the outbox, in batches, until that is closed and empty.
-async fn write_out<N: Net>(member: Arc<Member>, mut writer: N::Writer, permit: Arc<OwnedPermit>, grace: Duration) {
-    let (mut lines, mut bytes) = (Vec::new(), Vec::new());
-    let mut alive = true;
-    while alive && member.outbox.get_many(&mut lines, 256).await > 0 {
-        bytes.clear();
-        lines.drain(..).for_each(|line| bytes.extend_from_slice(&line));
-        alive = write::<N>(&member, &mut writer, &bytes, grace).await;
-    }
-    if alive && member.dropped.is_set() {
+/// Writes what is in the outbox until that is closed and empty, and says goodbye to a member that was dropped.
+async fn write_out<N: Net>(member: Arc<Member>, mut writer: N::Writer, grace: Duration) {
+    if write_lines::<N>(&member, &mut writer, grace).await && member.dropped.is_set() {
         write::<N>(&member, &mut writer, TOO_SLOW, grace).await;
     }
     _ = writer.close().await;
-    drop(permit);
+}
+
+/// Writes in batches what is in the outbox. `false` as [`write`].
+async fn write_lines<N: Net>(member: &Member, writer: &mut N::Writer, grace: Duration) -> bool {
+    let (mut lines, mut batch) = (Vec::new(), Vec::new());
+    while member.outbox.get_many(&mut lines, 256).await > 0 {
+        let mut lines = lines.drain(..).peekable();
+        while let Some(line) = lines.next() {
+            batch.extend_from_slice(&line);
+            if lines.peek().is_some_and(|next| batch.len() + next.len() <= BATCH) {
+                continue;
+            }
+            if !write::<N>(member, writer, &batch, grace).await {
+                return false;
+            }
+            member.bytes.release(batch.len());
+            batch.clear();
+        }
+    }
+    true
 }
 
 /// `false` if the client has gone, or was dropped and has not read in the grace time.

@@ -27,6 +27,9 @@ use tokio::{
 /// The first line of a server begins with this, followed by its address.
 pub const LISTENING: &str = "listening on ";
 
+/// No line of the chat's load is longer than this.
+pub const CHAT_LINE: usize = 64;
+
 /// What the clients do.
 #[derive(Debug, Clone, Copy)]
 pub enum Load {

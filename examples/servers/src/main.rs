@@ -1,13 +1,22 @@
 //! `servers --help`
 
 use clap::{Parser, Subcommand, ValueEnum};
+use futures_lite::future;
 use servers::{
-    chat, echo,
+    End, chat, echo,
     load::{self, Load},
     net::{Net, Tokio, Waitline},
-    twin,
+    signals, twin,
 };
-use std::{error::Error, fmt, io, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    io::{self, Write},
+    net::SocketAddr,
+    process::{ExitCode, exit},
+    sync::Arc,
+    time::Duration,
+};
 use waitline_event::Event;
 
 /// Echo and chat over TCP, and a load test of both.
@@ -22,22 +31,21 @@ enum Command {
     /// Send back what comes.
     Echo {
         #[command(flatten)]
-        on: On,
-        /// Where to listen; port 0 is any that is free.
-        address: SocketAddr,
+        serve: Serve,
     },
     /// Rooms of people: the first line of each is the name of the room.
     Chat {
         #[command(flatten)]
-        on: On,
+        serve: Serve,
         /// So many lines may wait for a client before it counts as too slow.
         #[arg(long, default_value_t = 1024)]
         outbox: usize,
+        /// So many bytes may wait for a client before it counts as too slow.
+        #[arg(long, default_value_t = 64 << 10)]
+        outbox_bytes: u32,
         /// So many seconds a client that was too slow has time to read that it was dropped.
         #[arg(long, default_value_t = 1)]
         grace: u64,
-        /// Where to listen; port 0 is any that is free.
-        address: SocketAddr,
     },
     /// Start a server, and many clients that check what they get.
     Load {
@@ -58,6 +66,17 @@ enum Command {
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    on: On,
+    /// So many seconds after Ctrl-C or SIGTERM, who is still there is cut off.
+    #[arg(long, default_value_t = 5)]
+    end_within: u64,
+    /// Where to listen; port 0 is any that is free.
+    address: SocketAddr,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
 struct On {
     /// The executor of the server.
     #[arg(long, value_enum, default_value_t = Executor::Waitline)]
@@ -73,7 +92,7 @@ enum Executor {
     Waitline,
     /// The same code on tokio.
     Tokio,
-    /// Other code, on tokio alone. It does not end by Ctrl-C in order.
+    /// Other code, on tokio alone. Ctrl-C ends it at once.
     Twin,
 }
 
@@ -98,7 +117,7 @@ fn main() -> ExitCode {
     match run(Args::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("servers: {error}");
+            say(format_args!("{error}"));
             ExitCode::FAILURE
         }
     }
@@ -106,19 +125,21 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Echo { on, address } => match on.on {
-            Executor::Waitline => serve_echo::<Waitline>(on.threads, address)?,
-            Executor::Tokio => serve_echo::<Tokio>(on.threads, address)?,
-            Executor::Twin => Tokio::run(on.threads, async { twin::echo(listen::<Tokio>(address).await?).await })?,
+        Command::Echo { serve } => match serve.on.on {
+            Executor::Waitline => serve.run::<Waitline>(echo::serve::<Waitline>)?,
+            Executor::Tokio => serve.run::<Tokio>(echo::serve::<Tokio>)?,
+            Executor::Twin => serve.run_twin(twin::echo)?,
         },
-        Command::Chat { on, outbox, grace, address } => {
-            let limits = chat::Limits { outbox, grace: Duration::from_secs(grace) };
-            match on.on {
-                Executor::Waitline => serve_chat::<Waitline>(on.threads, address, limits)?,
-                Executor::Tokio => serve_chat::<Tokio>(on.threads, address, limits)?,
-                Executor::Twin => {
-                    Tokio::run(on.threads, async { twin::chat(listen::<Tokio>(address).await?, limits).await })?
+        Command::Chat { serve, outbox, outbox_bytes, grace } => {
+            let limits = chat::Limits { outbox, bytes: outbox_bytes as usize, grace: Duration::from_secs(grace) };
+            match serve.on.on {
+                Executor::Waitline => {
+                    serve.run::<Waitline>(async |listener, end| chat::serve::<Waitline>(listener, limits, end).await)?
                 }
+                Executor::Tokio => {
+                    serve.run::<Tokio>(async |listener, end| chat::serve::<Tokio>(listener, limits, end).await)?
+                }
+                Executor::Twin => serve.run_twin(async |listener| twin::chat(listener, limits).await)?,
             }
         }
         Command::Load { server, on, clients, seconds, room } => {
@@ -133,6 +154,7 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
                     arguments.insert(0, "chat".to_owned());
                     // A round and the next one may wait for a client that is as fast as the others.
                     arguments.push(format!("--outbox={}", (2 * room).max(1024)));
+                    arguments.push(format!("--outbox-bytes={}", (2 * room * load::CHAT_LINE).max(64 << 10)));
                     Load::Chat { room }
                 }
             };
@@ -150,22 +172,51 @@ async fn listen<N: Net>(address: SocketAddr) -> io::Result<N::Listener> {
     Ok(listener)
 }
 
-fn stop_by_ctrl_c() -> io::Result<Arc<Event>> {
+/// Tells the people at the terminal.
+fn say(message: fmt::Arguments<'_>) {
+    // Nobody is left to tell when standard error is gone.
+    _ = writeln!(io::stderr(), "servers: {message}");
+}
+
+/// An end that begins with the first Ctrl-C or SIGTERM. The second one ends the program.
+fn end_by_signals(limit: Duration) -> io::Result<End> {
     let stop = Arc::new(Event::new());
     let handler = {
         let stop = stop.clone();
-        move || _ = stop.set()
+        move |status| {
+            if !stop.set() {
+                exit(status);
+            }
+        }
     };
-    ctrlc::set_handler(handler).map_err(io::Error::other)?;
-    Ok(stop)
+    signals::on_each(handler)?;
+    Ok(End { stop, limit })
 }
 
-fn serve_echo<N: Net>(threads: usize, address: SocketAddr) -> io::Result<()> {
-    let stop = stop_by_ctrl_c()?;
-    N::run(threads, async { echo::serve::<N>(listen::<N>(address).await?, &stop).await })
-}
+impl Serve {
+    fn run<N: Net>(self, server: impl AsyncFnOnce(N::Listener, End) -> Vec<SocketAddr>) -> io::Result<()> {
+        let end = end_by_signals(Duration::from_secs(self.end_within))?;
+        let seconds = self.end_within;
+        let cut_off = N::run(self.on.threads, async {
+            let listener = listen::<N>(self.address).await?;
+            let announcement = async {
+                end.stop.wait().await;
+                say(format_args!("stopping; whoever is there in {seconds} s is cut off, or at once by Ctrl-C"));
+            };
+            let (cut_off, ()) = future::zip(server(listener, end.clone()), announcement).await;
+            io::Result::Ok(cut_off)
+        })?;
+        if !cut_off.is_empty() {
+            let clients = cut_off.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
+            say(format_args!("cut off after {seconds} s, {} client(s): {clients}", cut_off.len()));
+        }
+        Ok(())
+    }
 
-fn serve_chat<N: Net>(threads: usize, address: SocketAddr, limits: chat::Limits) -> io::Result<()> {
-    let stop = stop_by_ctrl_c()?;
-    N::run(threads, async { chat::serve::<N>(listen::<N>(address).await?, limits, stop).await })
+    fn run_twin(self, server: impl AsyncFnOnce(tokio::net::TcpListener)) -> io::Result<()> {
+        Tokio::run(self.on.threads, async {
+            server(listen::<Tokio>(self.address).await?).await;
+            Ok(())
+        })
+    }
 }

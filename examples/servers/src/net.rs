@@ -27,8 +27,10 @@ pub trait Net: Send + Sync + 'static {
     /// The port that was opened.
     fn address(listener: &Self::Listener) -> io::Result<SocketAddr>;
 
-    /// Waits for a client.
-    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer)>> + Send;
+    /// Waits for a client, and says where it is.
+    fn accept(
+        listener: &Self::Listener,
+    ) -> impl Future<Output = io::Result<(SocketAddr, Self::Reader, Self::Writer)>> + Send;
 
     /// Connects to a server.
     fn connect(address: SocketAddr) -> impl Future<Output = io::Result<(Self::Reader, Self::Writer)>> + Send;
@@ -66,10 +68,11 @@ impl Net for Waitline {
         listener.local_addr()
     }
 
-    async fn accept(listener: &Self::Listener) -> io::Result<(Self::Reader, Self::Writer)> {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        Ok((stream.clone(), stream))
+    async fn accept(listener: &Self::Listener) -> io::Result<(SocketAddr, Self::Reader, Self::Writer)> {
+        let (stream, address) = listener.accept().await?;
+        // It may fail for a client that has gone: that is found out soon enough.
+        _ = stream.set_nodelay(true);
+        Ok((address, stream.clone(), stream))
     }
 
     async fn connect(address: SocketAddr) -> io::Result<(Self::Reader, Self::Writer)> {
@@ -92,11 +95,10 @@ mod tokio_half {
 }
 
 impl Tokio {
-    fn split(stream: tokio::net::TcpStream) -> io::Result<(tokio_half::Reader, tokio_half::Writer)> {
+    fn split(stream: tokio::net::TcpStream) -> (tokio_half::Reader, tokio_half::Writer) {
         use tokio_util::compat::{TokioAsyncReadCompatExt, TokioAsyncWriteCompatExt};
-        stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
-        Ok((reader.compat(), writer.compat_write()))
+        (reader.compat(), writer.compat_write())
     }
 }
 
@@ -131,11 +133,17 @@ impl Net for Tokio {
         listener.local_addr()
     }
 
-    async fn accept(listener: &Self::Listener) -> io::Result<(Self::Reader, Self::Writer)> {
-        Self::split(listener.accept().await?.0)
+    async fn accept(listener: &Self::Listener) -> io::Result<(SocketAddr, Self::Reader, Self::Writer)> {
+        let (stream, address) = listener.accept().await?;
+        // It may fail for a client that has gone: that is found out soon enough.
+        _ = stream.set_nodelay(true);
+        let (reader, writer) = Self::split(stream);
+        Ok((address, reader, writer))
     }
 
     async fn connect(address: SocketAddr) -> io::Result<(Self::Reader, Self::Writer)> {
-        Self::split(tokio::net::TcpStream::connect(address).await?)
+        let stream = tokio::net::TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::split(stream))
     }
 }

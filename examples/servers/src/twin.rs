@@ -3,11 +3,11 @@
 
 use crate::{
     MAX_CLIENTS,
-    chat::{LINE, Limits, TOO_SLOW, WELCOME},
+    accept::Failures,
+    chat::{BATCH, LINE, Limits, TOO_SLOW, WELCOME},
 };
 use std::{
     collections::HashMap,
-    io,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -18,25 +18,40 @@ use tokio::{
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
-    time::timeout,
+    task::yield_now,
+    time::{sleep, timeout},
 };
 
-async fn accept(listener: &TcpListener, clients: &Arc<Semaphore>) -> io::Result<(OwnedSemaphorePermit, TcpStream)> {
-    let permit = clients.clone().acquire_owned().await.expect("it is never closed");
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    Ok((permit, stream))
+struct Door {
+    listener: TcpListener,
+    clients: Arc<Semaphore>,
+    failures: Failures,
+}
+
+impl Door {
+    fn new(listener: TcpListener) -> Self {
+        Door { listener, clients: Arc::new(Semaphore::new(MAX_CLIENTS)), failures: Failures::default() }
+    }
+
+    async fn accept(&mut self) -> (OwnedSemaphorePermit, TcpStream) {
+        let permit = self.clients.clone().acquire_owned().await.expect("it is never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    _ = stream.set_nodelay(true);
+                    break (permit, stream);
+                }
+                Err(error) => sleep(self.failures.pause(&error)).await,
+            }
+        }
+    }
 }
 
 /// Echoes, for ever.
-///
-/// # Errors
-///
-/// If the listening socket fails.
-pub async fn echo(listener: TcpListener) -> io::Result<()> {
-    let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
+pub async fn echo(listener: TcpListener) {
+    let mut door = Door::new(listener);
     loop {
-        let (permit, stream) = accept(&listener, &clients).await?;
+        let (permit, stream) = door.accept().await;
         tokio::spawn(async move {
             let (mut reader, mut writer) = stream.into_split();
             _ = tokio::io::copy(&mut reader, &mut writer).await;
@@ -50,26 +65,32 @@ type Line = Arc<[u8]>;
 struct Member {
     id: u64,
     outbox: mpsc::Sender<Line>,
+    /// A permit for each byte that may come into the outbox.
+    bytes: Arc<Semaphore>,
     /// `true` when it was dropped for being too slow.
     dropped: watch::Sender<bool>,
 }
 
 type Rooms = Arc<Mutex<HashMap<Vec<u8>, Vec<Member>>>>;
 
+impl Member {
+    /// `false` if the line does not fit.
+    fn hear(&self, line: &Line) -> bool {
+        let Ok(bytes) = self.bytes.try_acquire_many(line.len() as u32) else { return false };
+        bytes.forget();
+        self.outbox.try_send(line.clone()).is_ok()
+    }
+}
+
 /// Chats, for ever.
-///
-/// # Errors
-///
-/// If the listening socket fails.
-pub async fn chat(listener: TcpListener, limits: Limits) -> io::Result<()> {
-    let clients = Arc::new(Semaphore::new(MAX_CLIENTS));
+pub async fn chat(listener: TcpListener, limits: Limits) {
+    let mut door = Door::new(listener);
     let rooms = Rooms::default();
     for id in 0.. {
-        let (permit, stream) = accept(&listener, &clients).await?;
+        let (permit, stream) = door.accept().await;
         let (reader, writer) = stream.into_split();
         tokio::spawn(session(id, rooms.clone(), reader, writer, limits, permit));
     }
-    Ok(())
 }
 
 async fn session(
@@ -87,10 +108,13 @@ async fn session(
     }
     let (sender, receiver) = mpsc::channel(limits.outbox);
     let (drop_it, mut dropped) = watch::channel(false);
-    _ = sender.try_send(WELCOME.into());
+    let bytes = Arc::new(Semaphore::new(limits.bytes.max(LINE as usize)));
+    let member = Member { id, outbox: sender, bytes: bytes.clone(), dropped: drop_it };
+    member.hear(&WELCOME.into());
     let lock = || rooms.lock().expect("nothing panics with the rooms in hand");
-    lock().entry(room.clone()).or_default().push(Member { id, outbox: sender, dropped: drop_it });
-    tokio::spawn(write_out(receiver, dropped.clone(), writer, permit, limits.grace));
+    lock().entry(room.clone()).or_default().push(member);
+    tokio::spawn(write_out(receiver, bytes, dropped.clone(), writer, permit, limits.grace));
+    let mut at_once = 0;
     loop {
         let said = tokio::select! {
             biased;
@@ -103,12 +127,17 @@ async fn session(
         let line = Line::from(&*line);
         if let Some(members) = lock().get_mut(&room) {
             members.retain(|member| {
-                let has_room = member.outbox.try_send(line.clone()).is_ok();
-                if !has_room {
+                let fits = member.hear(&line);
+                if !fits {
                     _ = member.dropped.send(true);
                 }
-                has_room
+                fits
             });
+        }
+        at_once += line.len();
+        if at_once >= BATCH {
+            at_once = 0;
+            yield_now().await;
         }
     }
     let mut rooms = lock();
@@ -127,24 +156,32 @@ async fn read_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) ->
 
 async fn write_out(
     mut outbox: mpsc::Receiver<Line>,
+    room: Arc<Semaphore>,
     mut dropped: watch::Receiver<bool>,
     mut writer: OwnedWriteHalf,
     permit: OwnedSemaphorePermit,
     grace: Duration,
 ) {
-    let (mut lines, mut bytes) = (Vec::new(), Vec::new());
-    while outbox.recv_many(&mut lines, 256).await > 0 {
-        bytes.clear();
-        lines.drain(..).for_each(|line| bytes.extend_from_slice(&line));
-        let written = tokio::select! {
-            written = writer.write_all(&bytes) => written.is_ok(),
-            _ = async {
-                _ = dropped.wait_for(|dropped| *dropped).await;
-                tokio::time::sleep(grace).await;
-            } => false,
-        };
-        if !written {
-            break;
+    let (mut lines, mut batch) = (Vec::new(), Vec::new());
+    'connected: while outbox.recv_many(&mut lines, 256).await > 0 {
+        let mut lines = lines.drain(..).peekable();
+        while let Some(line) = lines.next() {
+            batch.extend_from_slice(&line);
+            if lines.peek().is_some_and(|next| batch.len() + next.len() <= BATCH) {
+                continue;
+            }
+            let written = tokio::select! {
+                written = writer.write_all(&batch) => written.is_ok(),
+                _ = async {
+                    _ = dropped.wait_for(|dropped| *dropped).await;
+                    sleep(grace).await;
+                } => false,
+            };
+            if !written {
+                break 'connected;
+            }
+            room.add_permits(batch.len());
+            batch.clear();
         }
         if *dropped.borrow() {
             _ = timeout(grace, writer.write_all(TOO_SLOW)).await;

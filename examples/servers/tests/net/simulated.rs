@@ -3,7 +3,7 @@
 use futures_lite::io::{AsyncRead, AsyncWrite};
 use servers::net::Net;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     future::Future,
     io,
@@ -19,11 +19,13 @@ use waitline_queue::Queue;
 /// Waitline's executor, with sockets that are not there.
 pub(crate) enum Simulated {}
 
-type Backlog = Arc<Queue<(Reader, Writer)>>;
+type Backlog = Arc<Queue<(SocketAddr, Reader, Writer)>>;
 
 thread_local! {
     /// The open ports of the simulation that this thread runs.
     static PORTS: RefCell<BTreeMap<u16, Backlog>> = const { RefCell::new(BTreeMap::new()) };
+    /// The last client has this port.
+    static LAST_CLIENT: Cell<u16> = const { Cell::new(0) };
 }
 
 pub(crate) struct Listener {
@@ -65,25 +67,31 @@ impl Net for Simulated {
     }
 
     fn address(listener: &Listener) -> io::Result<SocketAddr> {
-        Ok(SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listener.port))
+        Ok(at(listener.port))
     }
 
-    async fn accept(listener: &Listener) -> io::Result<(Reader, Writer)> {
+    async fn accept(listener: &Listener) -> io::Result<(SocketAddr, Reader, Writer)> {
         Ok(listener.backlog.get().await.expect("the listener is open"))
     }
 
     async fn connect(address: SocketAddr) -> io::Result<(Reader, Writer)> {
         let backlog = PORTS.with_borrow(|ports| ports.get(&address.port()).cloned());
         let ((server_reader, writer), (reader, server_writer)) = (pipe(), pipe());
-        match backlog.map(|backlog| backlog.try_put((server_reader, server_writer))) {
+        let client = at(LAST_CLIENT.get().wrapping_add(1));
+        LAST_CLIENT.set(client.port());
+        match backlog.map(|backlog| backlog.try_put((client, server_reader, server_writer))) {
             Some(Ok(())) => Ok((reader, writer)),
             _ => Err(io::ErrorKind::ConnectionRefused.into()),
         }
     }
 }
 
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), port)
+}
+
 /// What a connection holds that nobody reads.
-const CAPACITY: usize = 64 << 10;
+pub(crate) const CAPACITY: usize = 64 << 10;
 
 #[derive(Default)]
 struct Pipe {
