@@ -2,7 +2,7 @@
 //! accepted, and what was accepted is done, within a grace time.
 //!
 //! ```text
-//! cargo run -p graceful            # then press Ctrl-C
+//! cargo run -p graceful            # then press Ctrl-C, or send a SIGTERM
 //! ```
 //!
 //! | step | by |

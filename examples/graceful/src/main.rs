@@ -1,12 +1,12 @@
-//! Orders come in, 3 sources at a time, and 4 workers hash them. Ctrl-C stops it, within a second, with nothing lost.
+//! Orders come in, 3 sources at a time, and 4 workers hash them. Ctrl-C or SIGTERM stops it, within a second, with nothing
+//! lost.
+
+mod signals;
 
 use graceful::{Plan, serve};
 use std::{
     process::{ExitCode, exit},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 use waitline_event::Event;
@@ -16,18 +16,16 @@ const PLAN: Plan = Plan { sources: 3, waiting: 16, workers: 4, grace: Duration::
 
 fn main() -> ExitCode {
     let stop = Arc::new(Event::new());
-    let interrupted = AtomicBool::new(false);
     let handler = {
         let stop = stop.clone();
-        move || {
-            if interrupted.swap(true, Ordering::Relaxed) {
+        move |status| {
+            if !stop.set() {
                 // A second Ctrl-C does not wait for anything.
-                exit(130);
+                exit(status);
             }
-            stop.set();
         }
     };
-    if let Err(error) = ctrlc::set_handler(handler) {
+    if let Err(error) = signals::on_each(handler) {
         eprintln!("graceful: Ctrl-C will not end this in order: {error}");
     }
     println!("accepting orders; press Ctrl-C to stop");

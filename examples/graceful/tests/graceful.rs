@@ -94,21 +94,24 @@ fn work_that_does_not_end_is_cancelled_after_the_grace_time() {
 
 #[cfg(unix)]
 #[test]
-fn the_program_ends_by_an_interrupt_with_everything_done() {
+fn the_program_ends_by_ctrl_c_and_by_sigterm_with_everything_done() {
     use std::{
         io::{BufRead, BufReader, Read},
         process::{Command, Stdio},
     };
-    let mut program = Command::new(env!("CARGO_BIN_EXE_graceful")).stdout(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(program.stdout.take().unwrap());
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    assert!(line.starts_with("accepting orders"), "{line}");
-    let killed = Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    let mut rest = String::new();
-    output.read_to_string(&mut rest).unwrap();
-    // By its own clock it has at most a second, and fails if something is not done by then.
-    assert!(program.wait().unwrap().success(), "{rest}");
-    assert!(rest.starts_with("accepted "), "{rest}");
+    for signal in ["-INT", "-TERM"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_graceful")).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(program.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        assert!(line.starts_with("accepting orders"), "{line}");
+        let killed = Command::new("kill").args([signal, &program.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let mut rest = String::new();
+        output.read_to_string(&mut rest).unwrap();
+        // By its own clock it has at most a second, and fails if something is not done by then.
+        let ended = program.wait().unwrap();
+        assert!(ended.success(), "{signal}: {ended}, {rest}");
+        assert!(rest.starts_with("accepted "), "{rest}");
+    }
 }
