@@ -110,8 +110,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn interrupt(child: &Child) {
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+fn signal(child: &Child, signal: &str) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -273,6 +273,15 @@ fn an_unknown_option_gives_status_2_and_the_usage() {
 
 #[test]
 fn ctrl_c_keeps_what_is_finished_and_gives_status_130() {
+    keeps_what_is_finished("-INT", 130);
+}
+
+#[test]
+fn sigterm_keeps_what_is_finished_and_gives_status_143() {
+    keeps_what_is_finished("-TERM", 143);
+}
+
+fn keeps_what_is_finished(by: &str, status: i32) {
     let folder = Folder::new();
     folder.write("small", b"small");
     folder.endless();
@@ -281,11 +290,11 @@ fn ctrl_c_keeps_what_is_finished_and_gives_status_130() {
     let mut first = Vec::new();
     // The first line is here while the second file is still being hashed: it was not held back in a buffer.
     output.read_until(b'\n', &mut first).unwrap();
-    interrupt(&child);
+    signal(&child, by);
     let mut rest = Vec::new();
     output.read_to_end(&mut rest).unwrap();
     let ended = child.wait_with_output().unwrap();
-    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(130), String::new()));
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(status), String::new()));
     assert_eq!(lines(&first), expected([("small", &b"small"[..])]));
     assert!(rest.is_empty(), "nothing is printed for what is not finished");
 }
@@ -300,7 +309,7 @@ fn ctrl_c_ends_it_even_if_nobody_reads_the_output() {
     let mut child = folder.spawn(&[]);
     let mut first = [0; 1];
     child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
-    interrupt(&child);
+    signal(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
 

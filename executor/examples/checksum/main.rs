@@ -17,12 +17,14 @@
 //! (`/usr/bin/time -f %M target/release/examples/checksum PATH`). On that tree, warm, it took 1.0 to 1.3 s on two cores, and
 //! `find . -type f -print0 | xargs -0 -P2 -n32 sha256sum` 4.8 to 5.6 s, as it hashes with the processor's SHA instructions.
 //!
-//! Exit status: 0; 1 if a file could not be read; 2 if a path does not exist or the arguments are wrong; 130 after Ctrl-C;
-//! 141 if the reader of the output has gone, as a shell reports it for `sha256sum`.
+//! Exit status: 0; 1 if a file could not be read; 2 if a path does not exist or the arguments are wrong; 130 after Ctrl-C and
+//! 143 after SIGTERM, which stop it within a second, and at once when one of them comes again; 141 if the reader of the
+//! output has gone, as a shell reports it for `sha256sum`.
 
 mod hash;
 mod line;
 mod progress;
+mod signals;
 mod walk;
 
 use hash::Hashing;
@@ -37,7 +39,7 @@ use std::{
     process::{ExitCode, exit},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     thread,
     time::Duration,
@@ -60,7 +62,7 @@ const OPEN_FILES: usize = 64;
 /// So many batches wait in the queue before the walker has to wait.
 const QUEUED_BATCHES: usize = 64;
 
-/// So long a blocked write may hold up the end after Ctrl-C.
+/// So long a blocked write may hold up the end after Ctrl-C or SIGTERM.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// What everybody shares.
@@ -68,9 +70,10 @@ struct App {
     batches: Queue<Batch>,
     open_files: Semaphore,
     totals: Lock<Totals>,
-    /// Set by Ctrl-C, and when nobody reads the output any more: on it, everything stops.
+    /// Set by Ctrl-C and SIGTERM, and when nobody reads the output any more: on it, everything stops.
     stop: Event,
-    interrupted: AtomicBool,
+    /// The exit status after Ctrl-C or SIGTERM; 0 before.
+    interrupted: AtomicU8,
     progress: Progress,
 }
 
@@ -96,15 +99,15 @@ fn main() -> ExitCode {
         open_files: Semaphore::new(OPEN_FILES),
         totals: Lock::new(Totals::default()),
         stop: Event::new(),
-        interrupted: AtomicBool::new(false),
+        interrupted: AtomicU8::new(0),
         progress: Progress::new(),
     });
-    let handler = ctrlc::set_handler({
+    let handler = signals::on_each({
         let app = app.clone();
-        move || {
-            if app.interrupted.swap(true, Ordering::SeqCst) {
+        move |status| {
+            if app.interrupted.swap(status, Ordering::SeqCst) != 0 {
                 // A second Ctrl-C does not wait for anything.
-                exit(130);
+                exit(status.into());
             }
             app.stop.set();
         }
@@ -238,8 +241,9 @@ impl App {
 
     fn status(&self) -> ExitCode {
         let totals = self.totals.lock_blocking();
-        ExitCode::from(if self.interrupted.load(Ordering::SeqCst) {
-            130
+        let interrupted = self.interrupted.load(Ordering::SeqCst);
+        ExitCode::from(if interrupted != 0 {
+            interrupted
         } else if totals.unread {
             141
         } else if totals.missing {
