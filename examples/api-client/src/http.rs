@@ -63,9 +63,15 @@ pub fn serve(time: Duration) -> io::Result<(SocketAddr, Arc<Seen>)> {
     let asked_slow = Arc::new(AtomicUsize::new(0));
     let returned = seen.clone();
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        for stream in listener.incoming() {
+            // Too few open files, most likely. Those come back when others have got their answers.
+            let Ok(stream) = stream else {
+                thread::sleep(Duration::from_millis(10));
+                continue;
+            };
             let (seen, asked_slow) = (seen.clone(), asked_slow.clone());
-            thread::spawn(move || answer(stream, time, &seen, &asked_slow));
+            // Without a thread for it, the connection is closed.
+            _ = thread::Builder::new().spawn(move || answer(stream, time, &seen, &asked_slow));
         }
     });
     Ok((address, returned))
