@@ -8,7 +8,10 @@ use crate::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -65,8 +68,9 @@ type Line = Arc<[u8]>;
 struct Member {
     id: u64,
     outbox: mpsc::Sender<Line>,
-    /// A permit for each byte that may come into the outbox.
-    bytes: Arc<Semaphore>,
+    /// So many bytes are in the outbox and not written.
+    bytes: Arc<AtomicUsize>,
+    limit: usize,
     /// `true` when it was dropped for being too slow.
     dropped: watch::Sender<bool>,
 }
@@ -76,9 +80,8 @@ type Rooms = Arc<Mutex<HashMap<Vec<u8>, Vec<Member>>>>;
 impl Member {
     /// `false` if the line does not fit.
     fn hear(&self, line: &Line) -> bool {
-        let Ok(bytes) = self.bytes.try_acquire_many(line.len() as u32) else { return false };
-        bytes.forget();
-        self.outbox.try_send(line.clone()).is_ok()
+        let bytes = self.bytes.fetch_add(line.len(), Ordering::Relaxed) + line.len();
+        bytes <= self.limit && self.outbox.try_send(line.clone()).is_ok()
     }
 }
 
@@ -108,8 +111,9 @@ async fn session(
     }
     let (sender, receiver) = mpsc::channel(limits.outbox);
     let (drop_it, mut dropped) = watch::channel(false);
-    let bytes = Arc::new(Semaphore::new(limits.bytes.max(LINE as usize)));
-    let member = Member { id, outbox: sender, bytes: bytes.clone(), dropped: drop_it };
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let limit = limits.bytes.max(LINE as usize);
+    let member = Member { id, outbox: sender, bytes: bytes.clone(), limit, dropped: drop_it };
     member.hear(&WELCOME.into());
     let lock = || rooms.lock().expect("nothing panics with the rooms in hand");
     lock().entry(room.clone()).or_default().push(member);
@@ -156,7 +160,7 @@ async fn read_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>) ->
 
 async fn write_out(
     mut outbox: mpsc::Receiver<Line>,
-    room: Arc<Semaphore>,
+    bytes: Arc<AtomicUsize>,
     mut dropped: watch::Receiver<bool>,
     mut writer: OwnedWriteHalf,
     permit: OwnedSemaphorePermit,
@@ -180,7 +184,7 @@ async fn write_out(
             if !written {
                 break 'connected;
             }
-            room.add_permits(batch.len());
+            bytes.fetch_sub(batch.len(), Ordering::Relaxed);
             batch.clear();
         }
         if *dropped.borrow() {
