@@ -216,9 +216,8 @@ impl RawSemaphore {
         wakers.push(first);
         let mut panic = FirstPanic::new();
         loop {
-            while !wakers.is_full()
-                && let Some(next) = grant_next(&mut queue, &mut free)
-            {
+            while !wakers.is_full() {
+                let Some(next) = grant_next(&mut queue, &mut free) else { break };
                 wakers.push(next);
             }
             let more = wakers.is_full();

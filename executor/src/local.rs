@@ -289,7 +289,7 @@ impl<'a> Driver<'a> {
         loop {
             let turn = self.turn.get().wrapping_add(1);
             self.turn.set(turn);
-            if turn.is_multiple_of(TURNS_BETWEEN_LOOKS) {
+            if turn % TURNS_BETWEEN_LOOKS == 0 {
                 self.look_outside();
             }
             if let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {

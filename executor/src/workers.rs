@@ -196,7 +196,7 @@ impl Worker<'_> {
     fn next(&self) -> Option<Runnable<Info>> {
         let turn = self.turn.get().wrapping_add(1);
         self.turn.set(turn);
-        if turn.is_multiple_of(TURNS_BETWEEN_LOOKS) {
+        if turn % TURNS_BETWEEN_LOOKS == 0 {
             self.fire_timers();
             self.take_injected();
         }

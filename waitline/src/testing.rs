@@ -293,9 +293,8 @@ where
             return;
         }
         let mut task = task.lock().expect("an inline task that panicked is not polled again");
-        if let Some(future) = task.as_mut()
-            && let Poll::Ready(output) = poll_once(future.as_mut())
-        {
+        let Some(future) = task.as_mut() else { return };
+        if let Poll::Ready(output) = poll_once(future.as_mut()) {
             *task = None;
             done(output);
         }

@@ -260,9 +260,8 @@ fn inline_executors_work() {
         fn wake(self: Arc<Self>) {
             let waker = Waker::from(self.clone());
             let mut task = self.0.lock().unwrap();
-            if let Some(future) = task.as_mut()
-                && poll_with(future.as_mut(), &waker).is_ready()
-            {
+            let Some(future) = task.as_mut() else { return };
+            if poll_with(future.as_mut(), &waker).is_ready() {
                 *task = None;
             }
         }

@@ -103,9 +103,10 @@ impl Model {
     }
 
     fn serve(&mut self) {
-        while let Some(&(name, size)) = self.queue.front()
-            && size <= self.free
-        {
+        while let Some(&(name, size)) = self.queue.front() {
+            if size > self.free {
+                break;
+            }
             self.free -= size;
             self.granted.push(name);
             self.queue.pop_front();

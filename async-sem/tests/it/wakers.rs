@@ -312,9 +312,8 @@ struct InlineTask(Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>);
 impl Wake for InlineTask {
     fn wake(self: Arc<Self>) {
         let mut task = self.0.lock().unwrap();
-        if let Some(future) = task.as_mut()
-            && poll_with(future.as_mut(), &self.clone().into()).is_ready()
-        {
+        let Some(future) = task.as_mut() else { return };
+        if poll_with(future.as_mut(), &self.clone().into()).is_ready() {
             *task = None;
         }
     }

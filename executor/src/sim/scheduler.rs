@@ -185,10 +185,10 @@ impl<'a> Scheduler<'a> {
             Job::Task(runnable) => runnable.metadata().id(),
         };
         simulation.note(Step::Poll(id));
-        if let Job::Task(runnable) = &job
-            && simulation.doomed.borrow().get(&id).is_some_and(|doom| doom.polls_left == 0)
-        {
-            runnable.metadata().cancel();
+        if let Job::Task(runnable) = &job {
+            if simulation.doomed.borrow().get(&id).is_some_and(|doom| doom.polls_left == 0) {
+                runnable.metadata().cancel();
+            }
         }
         self.polled.set(Some(id));
         Some(job)

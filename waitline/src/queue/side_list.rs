@@ -91,10 +91,9 @@ impl<P: Protocol> SideList<P> {
     ) -> Result<(), ForeignQueue> {
         let caller = locked.queue.home();
         // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner let the empty list go.
-        if let Err(owner) = self.owner.compare_exchange(NOBODY, caller, Ordering::Acquire, Ordering::Relaxed)
-            && owner != caller
-        {
-            return Err(ForeignQueue { owner, caller });
+        match self.owner.compare_exchange(NOBODY, caller, Ordering::Acquire, Ordering::Relaxed) {
+            Err(owner) if owner != caller => return Err(ForeignQueue { owner, caller }),
+            _ => {}
         }
         // SAFETY: we hold the owner's mutex (I1); the node is fit by the caller's word.
         unsafe {

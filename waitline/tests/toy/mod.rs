@@ -62,9 +62,8 @@ impl Office {
         queue.splice(DESK, LEAVING);
         loop {
             let mut round = Wakers::<2>::new();
-            while !round.is_full()
-                && let Some(mut first) = queue.front(LEAVING)
-            {
+            while !round.is_full() {
+                let Some(mut first) = queue.front(LEAVING) else { break };
                 *first.data() = 7;
                 round.push(first.grant());
             }
