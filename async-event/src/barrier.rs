@@ -70,6 +70,7 @@ use waitline::{Entry, Handle, List, Locked, Protocol, WaitQueue, Waiter, const_u
 /// assert!(second?.is_leader());
 /// # Ok::<(), waitline_event::BrokenBarrier>(())
 /// ```
+#[doc(alias = "CyclicBarrier")]
 pub struct Barrier {
     queue: WaitQueue<BarrierProtocol>,
     parties: usize,
@@ -276,6 +277,7 @@ impl fmt::Debug for Barrier {
 /// assert_eq!((second.index(), second.is_leader()), (1, true));
 /// # Ok::<(), waitline_event::BrokenBarrier>(())
 /// ```
+#[doc(alias = "BarrierWaitResult")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BarrierTurn {
     index: usize,
@@ -328,6 +330,7 @@ impl BarrierTurn {
 /// assert_eq!(futures_lite::future::block_on(barrier.wait()), Err(BrokenBarrier));
 /// assert_eq!(BrokenBarrier.to_string(), "the barrier was aborted or reset");
 /// ```
+#[doc(alias = "BrokenBarrierError")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BrokenBarrier;
 

@@ -80,6 +80,7 @@ use waitline::{
 /// });
 /// assert!(READY.is_set());
 /// ```
+#[doc(alias("Notify", "ManualResetEvent"))]
 pub struct Event {
     queue: WaitQueue<EventProtocol>,
 }
@@ -167,6 +168,7 @@ impl Event {
     /// # Panics
     ///
     /// If a waker does; the event is set, and all others were woken first.
+    #[doc(alias("notify_waiters", "signal"))]
     pub fn set(&self) -> bool {
         let mut queue = self.queue.lock();
         let was_clear = !mem::replace(&mut *queue, true);
@@ -195,6 +197,7 @@ impl Event {
     /// event.set();
     /// assert!(event.clear());
     /// ```
+    #[doc(alias = "reset")]
     #[inline]
     pub fn clear(&self) -> bool {
         // The mutex also hands over what came before a `set` that found the event set, and wrote nothing.
@@ -214,6 +217,7 @@ impl Event {
     /// futures_lite::future::zip(event.wait(), async { event.set() }).await;
     /// # });
     /// ```
+    #[doc(alias("notified", "listen"))]
     #[inline]
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
@@ -231,6 +235,7 @@ impl Event {
     ///     event.wait_blocking();
     /// });
     /// ```
+    #[doc(alias = "blocking_wait")]
     #[track_caller]
     pub fn wait_blocking(&self) {
         if !self.is_set() {

@@ -107,6 +107,7 @@ use waitline::{ForeignQueue, SideList, const_unless_loom};
 /// futures_lite::future::zip(producer, consumer).await;
 /// # });
 /// ```
+#[doc(alias = "Condvar")]
 pub struct Condition {
     pub(crate) waiters: SideList<LockProtocol>,
 }
@@ -202,6 +203,7 @@ impl Condition {
     /// # Panics
     ///
     /// As [`wait`](Self::wait); and if `condition` panics, which releases the lock.
+    #[doc(alias = "wait_for")]
     #[track_caller]
     pub fn wait_while<G, F>(&self, guard: G, condition: F) -> WaitWhile<'_, G, F>
     where
@@ -250,6 +252,7 @@ impl Condition {
     /// # Panics
     ///
     /// As [`notify`](Self::notify).
+    #[doc(alias = "signal")]
     pub fn notify_one<G: Guard>(&self, guard: &G) -> bool {
         self.notify(guard, 1) == 1
     }
@@ -265,6 +268,7 @@ impl Condition {
     /// # Panics
     ///
     /// As [`notify`](Self::notify).
+    #[doc(alias = "broadcast")]
     pub fn notify_all<G: Guard>(&self, guard: &G) -> usize {
         self.notify(guard, usize::MAX)
     }

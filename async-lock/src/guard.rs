@@ -26,6 +26,7 @@ use waitline::diagnostics::Caller;
 /// drop(guard);
 /// assert!(!names.is_locked());
 /// ```
+#[doc(alias = "MutexGuard")]
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct LockGuard<'a, T: ?Sized> {
@@ -44,6 +45,7 @@ pub struct LockGuard<'a, T: ?Sized> {
 /// std::thread::spawn(move || *guard += 1).join().unwrap();
 /// assert_eq!(*lock.try_lock().unwrap(), 2);
 /// ```
+#[doc(alias("OwnedMutexGuard", "MutexGuardArc"))]
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedLockGuard<T: ?Sized> {
@@ -61,6 +63,7 @@ pub struct OwnedLockGuard<T: ?Sized> {
 /// drop(number);
 /// assert_eq!(pair.into_inner(), (2, "one"));
 /// ```
+#[doc(alias = "MappedMutexGuard")]
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct MappedLockGuard<'a, U: ?Sized> {
@@ -81,6 +84,7 @@ pub struct MappedLockGuard<'a, U: ?Sized> {
 /// let name: OwnedMappedLockGuard<(i32, &str), &str> = OwnedLockGuard::map(guard, |pair| &mut pair.1);
 /// assert_eq!(*name, "one");
 /// ```
+#[doc(alias = "OwnedMappedMutexGuard")]
 #[must_use = "a guard that is not kept releases the lock at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedMappedLockGuard<T: ?Sized, U: ?Sized> {

@@ -61,6 +61,7 @@ use waitline::{
 /// assert_eq!(*TOTAL.lock().await, 3);
 /// # });
 /// ```
+#[doc(alias = "Mutex")]
 pub struct Lock<T: ?Sized> {
     raw: RawLock,
     value: UnsafeCell<T>,
@@ -139,6 +140,7 @@ impl<T: ?Sized> Lock<T> {
     /// assert_eq!(*lock.lock().await, "x");
     /// # });
     /// ```
+    #[doc(alias = "acquire")]
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> Acquire<'_, T> {
@@ -152,6 +154,7 @@ impl<T: ?Sized> Lock<T> {
     /// let guard = lock.try_lock().unwrap();
     /// assert!(lock.try_lock().is_none());
     /// ```
+    #[doc(alias = "try_acquire")]
     #[inline]
     #[track_caller]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
@@ -173,6 +176,7 @@ impl<T: ?Sized> Lock<T> {
     /// });
     /// assert_eq!(lock.into_inner(), 4);
     /// ```
+    #[doc(alias = "blocking_lock")]
     #[track_caller]
     pub fn lock_blocking(&self) -> LockGuard<'_, T> {
         match self.try_lock() {
@@ -191,6 +195,7 @@ impl<T: ?Sized> Lock<T> {
     /// std::thread::spawn(move || assert_eq!(*guard, 1)).join().unwrap();
     /// # });
     /// ```
+    #[doc(alias = "lock_arc")]
     #[inline]
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> AcquireOwned<T> {
@@ -205,6 +210,7 @@ impl<T: ?Sized> Lock<T> {
     /// let guard = lock.clone().try_lock_owned().unwrap();
     /// assert!(lock.clone().try_lock_owned().is_none());
     /// ```
+    #[doc(alias = "try_lock_arc")]
     #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedLockGuard<T>> {
         let place = Caller::here();

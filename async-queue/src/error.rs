@@ -12,6 +12,7 @@ use std::{error::Error, fmt};
 /// assert_eq!(queue.put("item").await, Err(PutError("item")));
 /// # });
 /// ```
+#[doc(alias = "SendError")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PutError<T>(pub T);
 
@@ -50,6 +51,7 @@ impl<T> Error for PutError<T> {}
 /// queue.try_put("first").unwrap();
 /// assert_eq!(queue.try_put("second"), Err(TryPutError::Full("second")));
 /// ```
+#[doc(alias = "TrySendError")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TryPutError<T> {
     /// There is no room, or what there is belongs to those who wait for it.
@@ -118,6 +120,7 @@ impl<T> Error for TryPutError<T> {}
 /// queue.close();
 /// assert_eq!(queue.get_blocking(), Err(waitline_queue::GetError));
 /// ```
+#[doc(alias = "RecvError")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetError;
 
@@ -138,6 +141,7 @@ impl Error for GetError {}
 /// queue.close();
 /// assert_eq!(queue.try_get(), Err(TryGetError::Closed));
 /// ```
+#[doc(alias = "TryRecvError")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryGetError {
     /// The queue is empty now.
@@ -166,6 +170,7 @@ impl Error for TryGetError {}
 /// assert_eq!(queue.reserve().await.unwrap_err(), waitline_queue::Closed);
 /// # });
 /// ```
+#[doc(alias = "Disconnected")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Closed;
 

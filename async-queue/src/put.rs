@@ -233,6 +233,7 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
 /// slot.put("promised").unwrap();
 /// assert_eq!(queue.try_get(), Ok("promised"));
 /// ```
+#[doc(alias = "Permit")]
 #[must_use = "a slot that is not kept is given back at once"]
 #[clippy::has_significant_drop]
 pub struct Slot<'a, T, S = Fifo<T>>

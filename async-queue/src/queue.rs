@@ -88,6 +88,7 @@ macro_rules! queue {
             #[doc = concat!("\n```\n# futures_lite::future::block_on(async {\nlet queue = waitline_queue::",
                 stringify!($name), "::bounded(1);")]
             #[doc = "queue.put(\"item\").await.unwrap();\nassert_eq!(queue.get().await, Ok(\"item\"));\n# });\n```"]
+            #[doc(alias("send", "push", "enqueue"))]
             #[inline]
             #[track_caller]
             pub fn put(&self, item: T) -> Put<'_, T, $store<T>> {
@@ -105,6 +106,7 @@ macro_rules! queue {
             #[doc = concat!("\n```\nuse waitline_queue::{", stringify!($name), ", TryPutError};\nlet queue = ",
                 stringify!($name), "::bounded(1);")]
             #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.try_put(2), Err(TryPutError::Full(2)));\n```"]
+            #[doc(alias("try_send", "put_nowait"))]
             #[inline]
             pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
                 self.0.try_put(item)
@@ -122,6 +124,7 @@ macro_rules! queue {
             #[doc = "std::thread::scope(|scope| {"]
             #[doc = "    scope.spawn(|| (0..9).for_each(|item| queue.put_blocking(item).unwrap()));"]
             #[doc = "    (0..9).for_each(|item| assert_eq!(queue.get_blocking(), Ok(item)));\n});\n```"]
+            #[doc(alias("blocking_send", "send_blocking"))]
             #[track_caller]
             pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
                 self.0.put_blocking(item)
@@ -183,6 +186,7 @@ macro_rules! queue {
                 stringify!($name), "};\nlet queue = ", stringify!($name), "::bounded(1);")]
             #[doc = "queue.put(1).await.unwrap();\nqueue.close();\nassert_eq!(queue.get().await, Ok(1));"]
             #[doc = "assert_eq!(queue.get().await, Err(GetError));\n# });\n```"]
+            #[doc(alias("recv", "pop", "dequeue"))]
             #[inline]
             #[track_caller]
             pub fn get(&self) -> Get<'_, T, $store<T>> {
@@ -199,6 +203,7 @@ macro_rules! queue {
             #[doc = concat!("\n```\nuse waitline_queue::{", stringify!($name), ", TryGetError};\nlet queue = ",
                 stringify!($name), "::<u8>::bounded(1);")]
             #[doc = "assert_eq!(queue.try_get(), Err(TryGetError::Empty));\n```"]
+            #[doc(alias("try_recv", "get_nowait"))]
             #[inline]
             #[track_caller]
             pub fn try_get(&self) -> Result<T, TryGetError> {
@@ -215,6 +220,7 @@ macro_rules! queue {
             /// As [`get`](Self::get).
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(1);")]
             #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.get_blocking(), Ok(1));\n```"]
+            #[doc(alias("blocking_recv", "recv_blocking"))]
             #[track_caller]
             pub fn get_blocking(&self) -> Result<T, GetError> {
                 self.0.get_blocking()
@@ -233,6 +239,7 @@ macro_rules! queue {
             #[doc = "for _ in 0..5 {\n    queue.put('x').await.unwrap();\n}\nlet mut batch = Vec::new();"]
             #[doc = "assert_eq!(queue.get_many(&mut batch, 3).await, 3);"]
             #[doc = "assert_eq!(queue.get_many(&mut batch, 3).await, 2);\nassert_eq!(batch, ['x'; 5]);\n# });\n```"]
+            #[doc(alias = "recv_many")]
             #[track_caller]
             pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T, $store<T>> {
                 self.0.get_many(out, limit)
@@ -247,6 +254,7 @@ macro_rules! queue {
                 waitline_queue::", stringify!($name), "::bounded(8);")]
             #[doc = "queue.put(2).await.unwrap();\nqueue.put(2).await.unwrap();\nqueue.close();"]
             #[doc = "let sum = queue.items().fold(0, |sum, item| sum + item).await;\nassert_eq!(sum, 4);\n# });\n```"]
+            #[doc(alias = "stream")]
             #[track_caller]
             pub fn items(&self) -> Items<'_, T, $store<T>> {
                 self.0.items()
@@ -262,6 +270,7 @@ macro_rules! queue {
             #[doc = "queue.try_put(1).unwrap();\nassert!(queue.close());\nassert!(!queue.close());"]
             #[doc = "assert_eq!(queue.try_put(2), Err(TryPutError::Closed(2)));"]
             #[doc = "assert_eq!(queue.try_get(), Ok(1));\nassert_eq!(queue.try_get(), Err(TryGetError::Closed));\n```"]
+            #[doc(alias = "shutdown")]
             pub fn close(&self) -> bool {
                 self.0.close()
             }
@@ -275,6 +284,7 @@ macro_rules! queue {
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(8);")]
             #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.close_now(), [1]);"]
             #[doc = "assert_eq!(queue.unfinished(), 0);\n```"]
+            #[doc(alias = "shutdown")]
             pub fn close_now(&self) -> Vec<T> {
                 self.0.close_now()
             }
@@ -319,6 +329,7 @@ macro_rules! queue {
             /// The number of items inside; reserved room does not count. The meaning of `asyncio.Queue.qsize`.
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::bounded(8);")]
             #[doc = "queue.try_put(1).unwrap();\nassert_eq!(queue.len(), 1);\n```"]
+            #[doc(alias = "qsize")]
             pub fn len(&self) -> usize {
                 self.0.len()
             }
@@ -326,6 +337,7 @@ macro_rules! queue {
             /// How many items the queue takes, or `None` if it has no limit.
             #[doc = concat!("\n```\nlet queue = waitline_queue::", stringify!($name), "::<u8>::bounded(8);")]
             #[doc = "assert_eq!(queue.capacity(), Some(8));\n```"]
+            #[doc(alias = "maxsize")]
             pub fn capacity(&self) -> Option<usize> {
                 self.0.capacity()
             }
@@ -381,6 +393,7 @@ queue! {
     /// assert_eq!(queue.get().await, Ok("first"));
     /// # });
     /// ```
+    #[doc(alias("channel", "mpmc"))]
     Queue, Fifo, []
 }
 
@@ -407,6 +420,7 @@ queue! {
     /// }
     /// assert_eq!(queue.close_now(), [(1, "alarm"), (2, "mail"), (3, "sweep")]);
     /// ```
+    #[doc(alias = "heap")]
     PriorityQueue, Priority, [Ord]
 }
 
@@ -421,5 +435,6 @@ queue! {
     /// undo.try_put("typed b").unwrap();
     /// assert_eq!(undo.try_get(), Ok("typed b"));
     /// ```
+    #[doc(alias = "stack")]
     LifoQueue, Lifo, []
 }

@@ -42,6 +42,7 @@ use waitline::{
 /// assert_eq!(slots.available_permits(), 2);
 /// # });
 /// ```
+#[doc(alias = "limiter")]
 pub struct BoundedSemaphore {
     raw: RawSemaphore,
     bound: usize,
@@ -113,6 +114,7 @@ impl BoundedSemaphore {
     /// # Panics
     ///
     /// If the bound is 0: a permit could never be granted.
+    #[doc(alias = "down")]
     #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Acquire<'_, Self> {
@@ -180,6 +182,7 @@ impl BoundedSemaphore {
     /// # Panics
     ///
     /// As [`acquire`](Self::acquire).
+    #[doc(alias = "blocking_acquire")]
     #[track_caller]
     pub fn acquire_blocking(&self) -> Permit<'_, Self> {
         self.acquire_many_blocking(1)
@@ -217,6 +220,7 @@ impl BoundedSemaphore {
     /// # Panics
     ///
     /// As [`acquire`](Self::acquire).
+    #[doc(alias = "acquire_arc")]
     #[inline]
     #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned<Self> {
@@ -251,6 +255,7 @@ impl BoundedSemaphore {
     /// let permit = semaphore.clone().try_acquire_owned().unwrap();
     /// assert!(semaphore.clone().try_acquire_owned().is_none());
     /// ```
+    #[doc(alias = "try_acquire_arc")]
     #[inline]
     #[track_caller]
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit<Self>> {
@@ -289,6 +294,7 @@ impl BoundedSemaphore {
     /// # Errors
     ///
     /// If fewer than `n` permits are forgotten; nothing is changed then.
+    #[doc(alias("add_permits", "up"))]
     pub fn release(&self, n: usize) -> Result<(), ReleaseError> {
         // Ordering: Acquire pairs with the Release in `note_forgotten`: what was done before permits were forgotten
         // happens before whatever is done by those who get them next, as if they had been dropped.

@@ -37,6 +37,7 @@ pub trait AnySemaphore: Raw {}
 /// assert_eq!(semaphore.available_permits(), 1);
 /// one.forget();
 /// ```
+#[doc(alias("SemaphorePermit", "SemaphoreGuard"))]
 #[must_use = "a permit that is not kept is given back at once"]
 #[clippy::has_significant_drop]
 pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
@@ -53,6 +54,7 @@ pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
 /// std::thread::spawn(move || drop(permit)).join().unwrap();
 /// assert_eq!(semaphore.available_permits(), 1);
 /// ```
+#[doc(alias("OwnedSemaphorePermit", "SemaphoreGuardArc"))]
 #[must_use = "a permit that is not kept is given back at once"]
 #[clippy::has_significant_drop]
 pub struct OwnedPermit<S: AnySemaphore = Semaphore>(Held<Arc<S>>);

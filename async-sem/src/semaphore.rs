@@ -58,6 +58,7 @@ use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 /// assert_eq!(CONNECTIONS.available_permits(), 1);
 /// # });
 /// ```
+#[doc(alias = "limiter")]
 pub struct Semaphore(RawSemaphore);
 
 impl Semaphore {
@@ -108,6 +109,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 0);
     /// # });
     /// ```
+    #[doc(alias = "down")]
     #[inline]
     #[track_caller]
     pub fn acquire(&self) -> Acquire<'_> {
@@ -175,6 +177,7 @@ impl Semaphore {
     /// });
     /// assert_eq!(semaphore.available_permits(), 2);
     /// ```
+    #[doc(alias = "blocking_acquire")]
     #[track_caller]
     pub fn acquire_blocking(&self) -> Permit<'_> {
         self.acquire_many_blocking(1)
@@ -208,6 +211,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// # });
     /// ```
+    #[doc(alias = "acquire_arc")]
     #[inline]
     #[track_caller]
     pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
@@ -240,6 +244,7 @@ impl Semaphore {
     /// let permit = semaphore.clone().try_acquire_owned().unwrap();
     /// assert!(semaphore.clone().try_acquire_owned().is_none());
     /// ```
+    #[doc(alias = "try_acquire_arc")]
     #[inline]
     #[track_caller]
     pub fn try_acquire_owned(self: Arc<Self>) -> Option<OwnedPermit> {
@@ -274,6 +279,7 @@ impl Semaphore {
     /// # Panics
     ///
     /// If these and the free permits are together more than [`MAX_PERMITS`](Self::MAX_PERMITS); nothing is changed then.
+    #[doc(alias("add_permits", "up"))]
     #[inline]
     #[track_caller]
     pub fn release(&self, n: usize) {

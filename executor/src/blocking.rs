@@ -64,6 +64,7 @@ pub const SHARED_THREADS: usize = 512;
 /// let text = run(async { run_blocking(|| std::fs::read_to_string("Cargo.toml")).await.unwrap() });
 /// assert!(text.unwrap().contains("waitline-executor"));
 /// ```
+#[doc(alias("spawn_blocking", "to_thread", "unblock"))]
 #[track_caller]
 pub fn run_blocking<F, T>(f: F) -> JoinHandle<T>
 where
@@ -92,6 +93,7 @@ where
 /// let squares: Vec<i32> = results.into_iter().map(Result::unwrap).collect();
 /// assert_eq!(squares, [0, 1, 4, 9, 16, 25, 36, 49]);
 /// ```
+#[doc(alias = "ThreadPoolExecutor")]
 pub struct ThreadPool {
     shared: Arc<Shared>,
 }
@@ -156,6 +158,7 @@ impl ThreadPool {
     /// let squares = run(gather((0..4).map(|n| pool.run(move || n * n))));
     /// assert_eq!(squares.into_iter().map(Result::unwrap).sum::<i32>(), 14);
     /// ```
+    #[doc(alias("run_in_executor", "submit"))]
     #[track_caller]
     pub fn run<F, T>(&self, f: F) -> JoinHandle<T>
     where

@@ -44,6 +44,7 @@ use waitline_event::{Event, Wait};
 ///     assert_eq!(worker.await.unwrap(), 1);
 /// });
 /// ```
+#[doc(alias = "CancellationToken")]
 #[derive(Clone)]
 pub struct CancelToken {
     node: Arc<Node>,
@@ -100,6 +101,7 @@ impl CancelToken {
     /// parent.cancel();
     /// assert!(two.is_cancelled() && parent.child().is_cancelled());
     /// ```
+    #[doc(alias = "child_token")]
     #[track_caller]
     pub fn child(&self) -> Self {
         let node = Node::new(Some(self.node.clone()));

@@ -70,6 +70,7 @@ struct Holder {
 ///     task.await.unwrap();
 /// });
 /// ```
+#[doc(alias = "all_tasks")]
 #[cfg(feature = "diagnostics")]
 pub fn dump() -> Dump {
     Dump::of(None)

@@ -28,6 +28,7 @@ use std::{fmt, future::Future, num::NonZero, panic::Location, sync::Arc, thread}
 /// let squares = executor.run(async { gather((0..4).map(|n| spawn(async move { n * n }))).await });
 /// assert_eq!(squares.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [0, 1, 4, 9]);
 /// ```
+#[doc(alias("Runtime", "EventLoop"))]
 pub struct Executor {
     workers: Arc<Workers>,
     threads: Vec<thread::JoinHandle<()>>,
@@ -78,6 +79,7 @@ impl Executor {
     /// });
     /// assert_eq!(length, 19);
     /// ```
+    #[doc(alias = "block_on")]
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let entered = context::enter("Executor::run", Context::Workers(self.workers.clone()), None);

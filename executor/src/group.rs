@@ -38,6 +38,7 @@ use std::{
 /// })));
 /// assert_eq!(squares, [0, 1, 4, 9]);
 /// ```
+#[doc(alias = "join_all")]
 pub fn gather<I>(futures: I) -> Gather<I::Item>
 where
     I: IntoIterator<Item: Future>,
@@ -113,6 +114,7 @@ impl<F: Future> fmt::Debug for Gather<F> {
 /// let failed = run(try_gather(["1", "two", "3"].map(|text| async move { text.parse::<i32>() })));
 /// assert!(failed.is_err());
 /// ```
+#[doc(alias = "try_join_all")]
 pub fn try_gather<I, T, E>(futures: I) -> TryGather<I::Item, T>
 where
     I: IntoIterator<Item: Future<Output = Result<T, E>>>,
@@ -187,6 +189,7 @@ impl<F, T> fmt::Debug for TryGather<F, T> {
 /// .collect::<Vec<_>>());
 /// assert_eq!(order, [1, 15, 30]);
 /// ```
+#[doc(alias = "FuturesUnordered")]
 pub fn as_completed<I>(futures: I) -> AsCompleted<I::Item>
 where
     I: IntoIterator<Item: Future>,

@@ -41,6 +41,7 @@ use waitline::diagnostics::Wait;
 ///     assert!(panics.await.unwrap_err().is_panic());
 /// });
 /// ```
+#[doc(alias = "Task")]
 #[must_use = "dropping the handle detaches the task; use `drop(handle)` to say so, or `.await` it"]
 pub struct JoinHandle<T> {
     /// None only during the drop.
@@ -77,6 +78,7 @@ impl<T> JoinHandle<T> {
     ///     assert!(!task.cancel());
     /// });
     /// ```
+    #[doc(alias = "abort")]
     pub fn cancel(&self) -> bool {
         !self.is_finished() && self.task().metadata().cancel()
     }
@@ -92,6 +94,7 @@ impl<T> JoinHandle<T> {
     ///     assert!(task.is_finished());
     /// });
     /// ```
+    #[doc(alias = "done")]
     pub fn is_finished(&self) -> bool {
         self.task().is_finished()
     }
@@ -148,6 +151,7 @@ impl<T> JoinHandle<T> {
     ///     assert_eq!(Arc::strong_count(&resource), 1);
     /// });
     /// ```
+    #[doc(alias = "AbortOnDrop")]
     pub fn cancel_on_drop(mut self) -> Self {
         self.cancel_on_drop = true;
         self

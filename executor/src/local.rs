@@ -54,6 +54,7 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 /// });
 /// assert_eq!(sum, 42);
 /// ```
+#[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
     let this = Arc::new(EventLoop::new());

@@ -39,6 +39,7 @@ use std::{
 ///     assert_eq!(task.await.unwrap(), "done");
 /// });
 /// ```
+#[doc(alias("create_task", "ensure_future"))]
 #[track_caller]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
@@ -147,6 +148,7 @@ where
 /// });
 /// assert_eq!(receive.recv(), Ok("said goodbye"));
 /// ```
+#[doc(alias = "finally")]
 #[track_caller]
 pub fn spawn_with_cleanup<F, C>(body: F, cleanup: C) -> JoinHandle<F::Output>
 where

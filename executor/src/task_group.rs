@@ -48,6 +48,7 @@ use std::{
 /// });
 /// assert!(error.is_panic());
 /// ```
+#[doc(alias("JoinSet", "Nursery"))]
 #[must_use = "dropping a group cancels its members"]
 pub struct TaskGroup<T> {
     members: Children<Member<T>>,
@@ -182,6 +183,7 @@ impl<T> TaskGroup<T> {
     ///     while group.join_next().await.is_some() {}
     /// });
     /// ```
+    #[doc(alias = "abort_all")]
     pub fn cancel_all(&mut self) {
         for member in self.members.iter() {
             member.handle.cancel();

@@ -57,6 +57,7 @@ pub fn now() -> Instant {
 ///     sleep(Duration::from_millis(1)).await;
 /// });
 /// ```
+#[doc(alias = "delay")]
 pub fn sleep(duration: Duration) -> Sleep {
     Sleep { state: State::For(duration), wait: Wait::new(), pinned: PhantomPinned }
 }
@@ -225,6 +226,7 @@ impl fmt::Debug for Sleep {
 ///     assert!(timeout(Duration::from_millis(1), pending::<()>()).await.is_err());
 /// });
 /// ```
+#[doc(alias = "wait_for")]
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout { future, sleep: sleep(duration) }
 }
@@ -293,6 +295,7 @@ impl<F: Future> Future for Timeout<F> {
 /// let late: Result<(), TimedOut> = run(async { timeout(Duration::from_millis(1), pending()).await });
 /// println!("{}", late.unwrap_err());
 /// ```
+#[doc(alias("Elapsed", "TimeoutError"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimedOut(());
 

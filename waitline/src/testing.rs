@@ -89,6 +89,7 @@ pub fn model(name: &str, body: impl Fn() + Send + Sync + 'static) {
 /// let future = pin!(async { 7 });
 /// assert_eq!(waitline::testing::poll_once(future), Poll::Ready(7));
 /// ```
+#[doc(alias = "now_or_never")]
 pub fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     poll_with(future, Waker::noop())
 }

@@ -56,6 +56,7 @@ struct Shared<T> {
 /// assert!(sender.is_full());
 /// assert_eq!(receiver.try_get(), Ok(1));
 /// ```
+#[doc(alias("channel", "sync_channel"))]
 #[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let Some(capacity) = NonZeroUsize::new(capacity) else {
@@ -76,6 +77,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// drop(sender);
 /// assert_eq!(receiver.len(), 100);
 /// ```
+#[doc(alias = "unbounded_channel")]
 #[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     channel(None)

@@ -60,6 +60,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.get().await, Err(GetError));
     /// # });
     /// ```
+    #[doc(alias("recv", "pop"))]
     #[inline]
     #[track_caller]
     pub fn get(&self) -> Get<'_, T> {
@@ -79,6 +80,7 @@ impl<T> Receiver<T> {
     /// drop(sender);
     /// assert_eq!(receiver.try_get(), Err(TryGetError::Closed));
     /// ```
+    #[doc(alias("try_recv", "get_nowait"))]
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Result<T, TryGetError> {
@@ -96,6 +98,7 @@ impl<T> Receiver<T> {
     /// std::thread::spawn(move || sender.put_blocking(7));
     /// assert_eq!(receiver.get_blocking(), Ok(7));
     /// ```
+    #[doc(alias("blocking_recv", "recv_blocking"))]
     #[track_caller]
     pub fn get_blocking(&self) -> Result<T, GetError> {
         self.0.raw.get_blocking()
@@ -116,6 +119,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(batch, [0, 1, 2]);
     /// # });
     /// ```
+    #[doc(alias = "recv_many")]
     #[track_caller]
     pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T> {
         self.0.raw.get_many(out, limit)
@@ -136,6 +140,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.items().collect::<Vec<_>>().await, [0, 1, 2, 3, 4]);
     /// # });
     /// ```
+    #[doc(alias = "stream")]
     #[track_caller]
     pub fn items(&self) -> Items<'_, T> {
         self.0.raw.items()

@@ -60,6 +60,7 @@ impl<T> Sender<T> {
     /// assert_eq!(sender.put("late").await.unwrap_err().into_inner(), "late");
     /// # });
     /// ```
+    #[doc(alias("send", "push"))]
     #[inline]
     #[track_caller]
     pub fn put(&self, item: T) -> Put<'_, T> {
@@ -78,6 +79,7 @@ impl<T> Sender<T> {
     /// sender.try_put(1).unwrap();
     /// assert_eq!(sender.try_put(2), Err(TryPutError::Full(2)));
     /// ```
+    #[doc(alias("try_send", "put_nowait"))]
     #[inline]
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
         self.0.raw.try_put(item)
@@ -94,6 +96,7 @@ impl<T> Sender<T> {
     /// std::thread::spawn(move || (0..9).for_each(|item| sender.put_blocking(item).unwrap()));
     /// assert_eq!(std::iter::from_fn(|| receiver.get_blocking().ok()).sum::<u32>(), 36);
     /// ```
+    #[doc(alias("blocking_send", "send_blocking"))]
     #[track_caller]
     pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
         self.0.raw.put_blocking(item)

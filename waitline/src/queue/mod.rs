@@ -103,6 +103,7 @@ pub trait Protocol {
 /// State and lists of waiters under one mutex, and an atomic word beside it.
 ///
 /// An empty queue costs a byte for the mutex, a pointer for each list and four bytes for the count.
+#[doc(alias = "WaitList")]
 pub struct WaitQueue<P: Protocol> {
     /// The primitive's atomic word, for what can be decided without the mutex.
     pub word: P::Word,
