@@ -19,9 +19,9 @@
 //!
 //! - One value for one receiver: a oneshot channel. One value for all: `std::sync::OnceLock` if nobody awaits it.
 //! - Only threads wait: `std::sync::Barrier`, or a `Condvar` beside a flag.
-//! - A wait for a condition on data: `waitline_lock::Condition`. An event has no data, and no lock that keeps the data
+//! - A wait for a condition on data: [`waitline_lock::Condition`]. An event has no data, and no lock that keeps the data
 //!   as it is between the set and the end of the wait.
-//! - Permits that are used up by those who get them: `waitline_sem::Semaphore`. A set event is not used up.
+//! - Permits that are used up by those who get them: [`waitline_sem::Semaphore`]. A set event is not used up.
 //!
 //! # Recipes
 //!
@@ -128,17 +128,23 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits, for the reports of `waitline-executor` (or of your own, with
-//!   `waitline::diagnostics`), and calls each primitive by its label. Without it that costs not a byte and not an instruction.
+//! - `diagnostics`: keeps on record who waits, for the reports of [`waitline-executor`] (or of your own, with
+//!   [`waitline::diagnostics`]), and calls each primitive by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`: together with `--cfg loom` both types run on loom's primitives, so that you can model-check your own code on
-//!   top of them. See `waitline::testing`. Either alone has no effect.
+//!   top of them. See [`waitline::testing`]. Either alone has no effect.
 //!
 //! # How it is verified
 //!
 //! Loom models at preemption bound 3 of set, clear, wait and cancel against one another, and of the barrier's rounds with
 //! cancel, abort and reset (`cargo loom`); random sequences against a sequential model of each type; tests against the
 //! bugs that libraries of this kind had; a storm on threads. This crate has no `unsafe`; the queue is [`waitline`]'s.
+//!
+//! [`waitline-executor`]: https://docs.rs/waitline-executor
+//! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
+//! [`waitline_lock::Condition`]: https://docs.rs/waitline-lock/latest/waitline_lock/struct.Condition.html
+//! [`waitline_sem::Semaphore`]: https://docs.rs/waitline-sem/latest/waitline_sem/struct.Semaphore.html
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod barrier;
@@ -147,3 +153,8 @@ mod release;
 
 pub use barrier::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier};
 pub use event::{Event, Wait};
+
+/// The example in the README runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

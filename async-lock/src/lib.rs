@@ -49,16 +49,21 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who holds, for the reports of `waitline-executor` (or of your own, with
-//!   `waitline::diagnostics`), and calls each lock by its label. Without it that costs not a byte and not an instruction.
+//! - `diagnostics`: keeps on record who waits and who holds, for the reports of [`waitline-executor`] (or of your own, with
+//!   [`waitline::diagnostics`]), and calls each lock by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`: together with `--cfg loom` the lock runs on loom's primitives, so that you can model-check your own code on
-//!   top of it. See `waitline::testing`. Either alone has no effect.
+//!   top of it. See [`waitline::testing`]. Either alone has no effect.
 //!
 //! # How it is verified
 //!
 //! Loom models at preemption bound 3 of every fast path, hand-off and cancellation (`cargo loom`); tests against the bugs
 //! that libraries of this kind had; a storm on threads; AddressSanitizer and valgrind. `unsafe` is confined to the cell
 //! around the value and its guards; the queue is [`waitline`]'s.
+//!
+//! [`waitline-executor`]: https://docs.rs/waitline-executor
+//! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod condition;
 mod guard;
@@ -70,3 +75,8 @@ pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
 pub use wait::{Guard, Wait, WaitWhile};
+
+/// The example in the README runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -203,20 +203,26 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of `waitline-executor` (or
-//!   of your own, with `waitline::diagnostics`), and calls each queue by its label. Without it that costs not a byte and not
+//! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of [`waitline-executor`] (or
+//!   of your own, with [`waitline::diagnostics`]), and calls each queue by its label. Without it that costs not a byte and not
 //!   an instruction.
 //! - `loom`: together with `--cfg loom` the queues run on loom's primitives, so that you can model-check your own code on
-//!   top of them. See `waitline::testing`. Either alone has no effect.
+//!   top of them. See [`waitline::testing`]. Either alone has no effect.
 //!
 //! # How it is verified
 //!
 //! No `unsafe` code. Loom models at preemption bound 3 of puts, gets, cancels, closing and joining against each other
 //! (`cargo loom`); random sequences of all operations against a model of `asyncio.Queue`; tests against the bugs that
 //! libraries of this kind had; a storm on threads; mutants of each line of hand-over, give-back and closing.
+//!
+//! [`waitline-executor`]: https://docs.rs/waitline-executor
+//! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod blocking;
+#[doc(alias("mpsc", "mpmc"))]
 pub mod channel;
 #[cfg(doctest)]
 mod compile_fail;
@@ -242,3 +248,8 @@ pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub mod order {
     pub use crate::store::{Fifo, Lifo, Priority};
 }
+
+/// The example in the README runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -22,8 +22,8 @@
 //!   `asyncio.Semaphore`.
 //! - [`BoundedSemaphore`]: never more permits than at the beginning, and an error for who releases too many. The meaning
 //!   of `asyncio.BoundedSemaphore`.
-//! - One permit around some data is a lock: take `waitline-lock`, or, if nothing is awaited under it, the mutex of std or
-//!   parking_lot. A limit on items that travel between tasks is a bounded queue: take `waitline-queue`.
+//! - One permit around some data is a lock: take [`waitline-lock`], or, if nothing is awaited under it, the mutex of std or
+//!   parking_lot. A limit on items that travel between tasks is a bounded queue: take [`waitline-queue`].
 //!
 //! # Guarantees
 //!
@@ -181,10 +181,10 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who holds permits, for the reports of `waitline-executor` (or of your own, with
-//!   `waitline::diagnostics`), and calls each semaphore by its label. Without it that costs not a byte and not an instruction.
+//! - `diagnostics`: keeps on record who waits and who holds permits, for the reports of [`waitline-executor`] (or of your own, with
+//!   [`waitline::diagnostics`]), and calls each semaphore by its label. Without it that costs not a byte and not an instruction.
 //! - `loom`, which takes effect only together with `--cfg loom`: the semaphores run under loom's scheduler, so that you can
-//!   model-check your own code on top of them. See `waitline::testing`.
+//!   model-check your own code on top of them. See [`waitline::testing`].
 //!
 //! # How it is verified
 //!
@@ -192,7 +192,13 @@
 //! and the data that permits carry, in all interleavings up to three preemptions; every atomic ordering and every line
 //! that distributes permits was weakened or left out once, to see a model or a test fail. `tests/it` has the hazards that
 //! semaphores met elsewhere, a storm on four threads, and random sequences of calls against a sequential model.
+//!
+//! [`waitline-executor`]: https://docs.rs/waitline-executor
+//! [`waitline-lock`]: https://docs.rs/waitline-lock
+//! [`waitline-queue`]: https://docs.rs/waitline-queue
+//! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 mod acquire;
@@ -205,3 +211,8 @@ pub use acquire::{Acquire, AcquireOwned};
 pub use bounded::{BoundedSemaphore, ReleaseError};
 pub use permit::{AnySemaphore, OwnedPermit, Permit};
 pub use semaphore::Semaphore;
+
+/// The example in the README runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

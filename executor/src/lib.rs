@@ -98,6 +98,7 @@
 //! queue, and which worker sleeps or is woken. Unsafe code is confined to making tasks: `async-task`'s cell around a body that
 //! borrows its info, and the promise that futures which are not `Send` stay on their thread.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
 
 mod blocking;
@@ -116,6 +117,7 @@ mod join_handle;
 mod local;
 mod parker;
 mod registry;
+#[doc(alias = "deterministic")]
 pub mod sim;
 mod sleepers;
 #[allow(unsafe_code)]
@@ -162,8 +164,9 @@ pub mod sync {
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }
 
-/// The examples in the workspace's README run as documentation tests.
+/// The examples in the README, and in the workspace's, run as documentation tests.
 #[cfg(doctest)]
+#[doc = include_str!("../README.md")]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 

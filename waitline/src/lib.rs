@@ -125,9 +125,15 @@
 //! AddressSanitizer and valgrind. Raw pointers live in one folder, `src/queue`, whose head lists the invariants that each
 //! `SAFETY` comment cites.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// What is in it is there without the feature too, and does nothing then.
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod diagnostics;
 mod first_panic;
 mod queue;
+// What is in it is there on loom too, by another definition.
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -137,3 +143,8 @@ pub use first_panic::FirstPanic;
 pub(crate) use first_panic::foreign;
 pub use queue::{Entry, ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
 pub use wakers::{WakeAll, Wakers};
+
+/// The example in the README runs as a documentation test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
