@@ -1,9 +1,11 @@
 //! The futures that wait for permits.
 
 use crate::{
+    closed::{AfterClose, Closed, OrClosed, closed, open},
     permit::{AnySemaphore, OwnedPermit, Permit},
-    raw::{Via, poll_acquire},
+    raw::CLOSED,
     semaphore::Semaphore,
+    wait::{Open, Via, poll_acquire, poll_after_close},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -19,6 +21,11 @@ pin_project! {
     /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], and of a bounded semaphore's.
     ///
     /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled, if the semaphore is [closed](Semaphore::close): await [`or_closed`](Self::or_closed) where it may
+    /// be.
     ///
     /// ```
     /// use waitline_sem::{Acquire, Semaphore};
@@ -39,15 +46,78 @@ impl<'a, S: AnySemaphore> Acquire<'a, S> {
     pub(crate) fn new(semaphore: &'a S, permits: usize) -> Self {
         Acquire { waiter: Waiter::new(Via(semaphore), permits) }
     }
+
+    /// The same wait, with an error instead of a panic if the semaphore is [closed](Semaphore::close).
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = waitline_sem::Semaphore::new(1);
+    /// assert!(semaphore.acquire().or_closed().await.is_ok());
+    /// semaphore.close();
+    /// assert_eq!(semaphore.acquire().or_closed().await.unwrap_err(), waitline_sem::Closed);
+    /// # });
+    /// ```
+    #[inline(always)]
+    pub fn or_closed(self) -> OrClosed<Self> {
+        OrClosed::new(self)
+    }
+
+    /// A wait for permits of a semaphore that is [closed](Semaphore::close) already: those that are free, and those that
+    /// come back. So the one who closes waits for all of them.
+    ///
+    /// Several such waits are served first in, first out, behind nobody else. See [Closing](Semaphore#closing).
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = waitline_sem::Semaphore::new(2);
+    /// let permit = semaphore.try_acquire();
+    /// semaphore.close();
+    /// futures_lite::future::zip(
+    ///     async { assert_eq!(semaphore.acquire_many(2).after_close().await.num_permits(), 2) },
+    ///     async { drop(permit) },
+    /// )
+    /// .await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is polled for the first time, if the semaphore is open.
+    #[inline(always)]
+    pub fn after_close(self) -> AfterClose<Self> {
+        AfterClose::new(self)
+    }
+
+    pub(crate) fn poll_after_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a, S>> {
+        let mut waiter = self.project().waiter;
+        poll_after_close(waiter.as_mut(), cx).map(|outcome| match outcome {
+            Ok(permits) => Permit::new(waiter.handle().0, permits, waiter.place()),
+            Err(Open) => open::<S>("acquire"),
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn poll_or_closed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Permit<'a, S>, Closed>> {
+        let mut waiter = self.project().waiter;
+        match poll_acquire(waiter.as_mut(), cx) {
+            Poll::Ready(CLOSED) => Poll::Ready(Err(Closed)),
+            Poll::Ready(permits) => Poll::Ready(Ok(Permit::new(waiter.handle().0, permits, waiter.place()))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 impl<'a, S: AnySemaphore> Future for Acquire<'a, S> {
     type Output = Permit<'a, S>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        poll_acquire(waiter.as_mut(), cx).map(|permits| Permit::new(waiter.handle().0, permits, waiter.place()))
+        match poll_acquire(waiter.as_mut(), cx) {
+            Poll::Ready(CLOSED) => closed::<S>("acquire"),
+            Poll::Ready(permits) => Poll::Ready(Permit::new(waiter.handle().0, permits, waiter.place())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -61,6 +131,11 @@ pin_project! {
     /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`], and of a bounded semaphore's.
     ///
     /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    ///
+    /// # Panics
+    ///
+    /// When it is polled, if the semaphore is [closed](Semaphore::close): await [`or_closed`](Self::or_closed) where it may
+    /// be.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -81,16 +156,80 @@ impl<S: AnySemaphore> AcquireOwned<S> {
     pub(crate) fn new(semaphore: Arc<S>, permits: usize) -> Self {
         AcquireOwned { waiter: Waiter::new(Via(semaphore), permits) }
     }
+
+    /// The same wait, with an error instead of a panic if the semaphore is [closed](Semaphore::close).
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(1));
+    /// assert!(semaphore.clone().acquire_owned().or_closed().await.is_ok());
+    /// semaphore.close();
+    /// assert_eq!(semaphore.acquire_owned().or_closed().await.unwrap_err(), waitline_sem::Closed);
+    /// # });
+    /// ```
+    #[inline(always)]
+    pub fn or_closed(self) -> OrClosed<Self> {
+        OrClosed::new(self)
+    }
+
+    /// A wait for permits of a semaphore that is [closed](Semaphore::close) already: those that are free, and those that
+    /// come back. So the one who closes waits for all of them.
+    ///
+    /// Several such waits are served first in, first out, behind nobody else. See [Closing](Semaphore#closing).
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(2));
+    /// let permit = semaphore.try_acquire();
+    /// semaphore.close();
+    /// futures_lite::future::zip(
+    ///     async { assert_eq!(semaphore.clone().acquire_many_owned(2).after_close().await.num_permits(), 2) },
+    ///     async { drop(permit) },
+    /// )
+    /// .await;
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When it is polled for the first time, if the semaphore is open.
+    #[inline(always)]
+    pub fn after_close(self) -> AfterClose<Self> {
+        AfterClose::new(self)
+    }
+
+    pub(crate) fn poll_after_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit<S>> {
+        let mut waiter = self.project().waiter;
+        poll_after_close(waiter.as_mut(), cx).map(|outcome| match outcome {
+            Ok(permits) => OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place()),
+            Err(Open) => open::<S>("acquire_owned"),
+        })
+    }
+
+    #[inline(always)]
+    pub(crate) fn poll_or_closed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<OwnedPermit<S>, Closed>> {
+        let mut waiter = self.project().waiter;
+        match poll_acquire(waiter.as_mut(), cx) {
+            Poll::Ready(CLOSED) => Poll::Ready(Err(Closed)),
+            Poll::Ready(permits) => {
+                Poll::Ready(Ok(OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place())))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 impl<S: AnySemaphore> Future for AcquireOwned<S> {
     type Output = OwnedPermit<S>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
-        poll_acquire(waiter.as_mut(), cx)
-            .map(|permits| OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place()))
+        match poll_acquire(waiter.as_mut(), cx) {
+            Poll::Ready(CLOSED) => closed::<S>("acquire_owned"),
+            Poll::Ready(permits) => Poll::Ready(OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

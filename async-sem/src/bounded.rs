@@ -2,6 +2,7 @@
 
 use crate::{
     acquire::{Acquire, AcquireOwned},
+    closed::{Closed, closed},
     permit::{AnySemaphore, OwnedPermit, Permit},
     raw::{MAX_PERMITS, PastMax, Raw, RawSemaphore},
     semaphore::Semaphore,
@@ -27,7 +28,8 @@ use waitline::{
 /// than there is room for, is found where it is made. All permits are free, held or forgotten, and these three add up to
 /// [`bound`](Self::bound) at any time: [`release`](Self::release) returns forgotten ones and no others.
 ///
-/// Fairness, cancellation, memory ordering and wakers are as with [`Semaphore`]. The permits have the same methods.
+/// Fairness, cancellation, [closing](Semaphore#closing), memory ordering and wakers are as with [`Semaphore`]. The permits
+/// have the same methods.
 ///
 /// # Examples
 ///
@@ -113,7 +115,8 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     ///
-    /// If the bound is 0: a permit could never be granted.
+    /// If the bound is 0: a permit could never be granted. And if the semaphore is [closed](Semaphore#closing), when the
+    /// future is polled.
     #[doc(alias = "down")]
     #[inline]
     #[track_caller]
@@ -133,14 +136,15 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     ///
-    /// If `n` is more than the [`bound`](Self::bound): it could never be granted.
+    /// If `n` is more than the [`bound`](Self::bound): it could never be granted. And if the semaphore is
+    /// [closed](Semaphore#closing), when the future is polled.
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_, Self> {
         Acquire::new(self, self.can_be_granted(n, "acquire_many"))
     }
 
-    /// Takes a permit if one is free and nobody waits.
+    /// Takes a permit if one is free, nobody waits and the semaphore is open.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
@@ -153,8 +157,8 @@ impl BoundedSemaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if so many are free and nobody waits. Never `None` if `n` is 0, always if it is more than the
-    /// [`bound`](Self::bound).
+    /// Takes `n` permits if so many are free, nobody waits and the semaphore is open. If `n` is 0, it need only be open;
+    /// always `None` if `n` is more than the [`bound`](Self::bound).
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
@@ -185,7 +189,10 @@ impl BoundedSemaphore {
     #[doc(alias = "blocking_acquire")]
     #[track_caller]
     pub fn acquire_blocking(&self) -> Permit<'_, Self> {
-        self.acquire_many_blocking(1)
+        match self.block(1, "acquire_blocking") {
+            Ok(permit) => permit,
+            Err(Closed) => closed::<Self>("acquire_blocking"),
+        }
     }
 
     /// [`acquire_many`](Self::acquire_many), with this thread parked until its turn comes.
@@ -200,9 +207,60 @@ impl BoundedSemaphore {
     /// As [`acquire_many`](Self::acquire_many).
     #[track_caller]
     pub fn acquire_many_blocking(&self, n: usize) -> Permit<'_, Self> {
+        match self.block(n, "acquire_many_blocking") {
+            Ok(permit) => permit,
+            Err(Closed) => closed::<Self>("acquire_many_blocking"),
+        }
+    }
+
+    /// [`acquire_blocking`](Self::acquire_blocking), with an error instead of a panic if the semaphore is closed.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
+    /// assert!(semaphore.acquire_blocking_or_closed().is_ok());
+    /// semaphore.close();
+    /// assert_eq!(semaphore.acquire_blocking_or_closed().unwrap_err(), waitline_sem::Closed);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore is [closed](Self::close), before the call or while the thread waits.
+    ///
+    /// # Panics
+    ///
+    /// If the bound is 0, as [`acquire`](Self::acquire).
+    #[track_caller]
+    pub fn acquire_blocking_or_closed(&self) -> Result<Permit<'_, Self>, Closed> {
+        self.block(1, "acquire_blocking_or_closed")
+    }
+
+    /// [`acquire_many_blocking`](Self::acquire_many_blocking), with an error instead of a panic if the semaphore is closed.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
+    /// let permits = semaphore.acquire_many_blocking_or_closed(2).unwrap();
+    /// semaphore.close();
+    /// assert!(semaphore.acquire_many_blocking_or_closed(1).is_err());
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore is [closed](Self::close), before the call or while the thread waits.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than the [`bound`](Self::bound), as [`acquire_many`](Self::acquire_many).
+    #[track_caller]
+    pub fn acquire_many_blocking_or_closed(&self, n: usize) -> Result<Permit<'_, Self>, Closed> {
+        self.block(n, "acquire_many_blocking_or_closed")
+    }
+
+    #[track_caller]
+    fn block(&self, n: usize, method: &str) -> Result<Permit<'_, Self>, Closed> {
         match self.try_acquire_many(n) {
-            Some(permit) => permit,
-            None => block_on(Acquire::new(self, self.can_be_granted(n, "acquire_many_blocking"))),
+            Some(permit) => Ok(permit),
+            None => block_on(Acquire::new(self, self.can_be_granted(n, method)).or_closed()),
         }
     }
 
@@ -325,6 +383,40 @@ impl BoundedSemaphore {
         taken
     }
 
+    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Says whether it was open before.
+    ///
+    /// As [`Semaphore::close`]. Permits that are out come back as before, and forgotten ones can be
+    /// [released](Self::release): the books go on.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
+    /// let permit = semaphore.try_acquire().unwrap();
+    /// assert!(semaphore.close());
+    /// assert!(semaphore.try_acquire().is_none());
+    /// permit.forget();
+    /// assert!(semaphore.release(1).is_ok() && semaphore.release(1).is_err());
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after everybody was told.
+    pub fn close(&self) -> bool {
+        self.raw.close()
+    }
+
+    /// Whether the semaphore is closed, as [`Semaphore::is_closed`].
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
+    /// assert!(!semaphore.is_closed());
+    /// semaphore.close();
+    /// assert!(semaphore.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.raw.is_closed()
+    }
+
     /// How many permits are free now. A hint, as [`Semaphore::available_permits`].
     ///
     /// ```
@@ -355,6 +447,8 @@ impl BoundedSemaphore {
 }
 
 impl Raw for BoundedSemaphore {
+    const NAME: &'static str = "BoundedSemaphore";
+
     #[inline(always)]
     fn raw(&self) -> &RawSemaphore {
         &self.raw
@@ -372,8 +466,8 @@ impl AnySemaphore for BoundedSemaphore {}
 impl UnwindSafe for BoundedSemaphore {}
 impl RefUnwindSafe for BoundedSemaphore {}
 
-/// `BoundedSemaphore { available: 1, waiters: 0, bound: 2 }`. Never blocks: `waiters` is `<busy>` while somebody changes
-/// the queue.
+/// `BoundedSemaphore { available: 1, waiters: 0, bound: 2 }`, with `closed: true` if it is. Never blocks: `waiters` is
+/// `<busy>` while somebody changes the queue.
 impl fmt::Debug for BoundedSemaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("BoundedSemaphore");

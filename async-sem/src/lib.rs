@@ -1,5 +1,5 @@
 //! A strictly fair async semaphore, and a bounded one: requests of any size are served first in, first out, a wait
-//! allocates nothing, and there is no error to unwrap.
+//! allocates nothing, and there is no error to unwrap. Pools can [close](Semaphore#closing) it.
 //!
 //! ```
 //! use waitline_sem::Semaphore;
@@ -32,6 +32,7 @@
 //! | order | strictly first in, first out, by hand-off; nobody passes a waiter, `try_acquire` included, and a large request is not passed by small ones |
 //! | cancellation | a dropped future loses its place and nothing else; a permit that it was granted goes to the next waiter |
 //! | allocation | none, also not for a wait |
+//! | closing | one step: waiting and later acquires fail, permits that are out stay valid and come back; who closes can wait for them |
 //! | panics | a panicking holder gives its permits back; a panicking waker costs nobody else anything; there is no poisoning |
 //! | sizes | [`Semaphore`] 24 bytes, [`BoundedSemaphore`] 40, permits 16, futures at most 64 |
 //!
@@ -169,6 +170,58 @@
 //! });
 //! ```
 //!
+//! ## A pool that can be closed
+//!
+//! The whole of it, but for making the connections. A permit belongs to a connection in use, and comes back after it,
+//! without a guard. The close fails those who wait at once, and then waits until all connections are back.
+//!
+//! ```
+//! use std::sync::Mutex;
+//! use waitline_executor::{run, spawn, yield_now};
+//! use waitline_sem::{Closed, Semaphore};
+//!
+//! const LIMIT: usize = 2;
+//! static PERMITS: Semaphore = Semaphore::new(LIMIT);
+//! static IDLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+//!
+//! struct Connection(Option<String>);
+//!
+//! async fn get() -> Result<Connection, Closed> {
+//!     PERMITS.acquire().or_closed().await?.forget();
+//!     let idle = IDLE.lock().unwrap().pop();
+//!     Ok(Connection(Some(idle.unwrap_or_else(|| "a new connection".to_owned()))))
+//! }
+//!
+//! impl Drop for Connection {
+//!     fn drop(&mut self) {
+//!         IDLE.lock().unwrap().extend(self.0.take());
+//!         PERMITS.release(1);
+//!     }
+//! }
+//!
+//! async fn close() {
+//!     PERMITS.close();
+//!     let _all = PERMITS.acquire_many(LIMIT).after_close().await;
+//!     IDLE.lock().unwrap().clear();
+//! }
+//!
+//! run(async {
+//!     let in_use = [get().await.unwrap(), get().await.unwrap()];
+//!     let waiting = spawn(async { get().await.is_err() });
+//!     yield_now().await;
+//!     let closing = spawn(close());
+//!     assert!(waiting.await.unwrap());
+//!     assert!(!closing.is_finished());
+//!     drop(in_use);
+//!     closing.await.unwrap();
+//!     assert!(get().await.is_err() && IDLE.lock().unwrap().is_empty());
+//! });
+//! ```
+//!
+//! `after_close` is for the one who closes: any permit that is out counts, and one that was granted to a waiter which is
+//! dropped before it is polled counts as well, which no look at `available_permits` after a `release` could find. Two
+//! tested pools in the shapes of deadpool's and sqlx's are in `examples/pools` of the repository.
+//!
 //! # asyncio's names
 //!
 //! | asyncio | here |
@@ -178,6 +231,7 @@
 //! | `s.release()` | drop the [`Permit`], or [`release`](Semaphore::release) |
 //! | `s.locked()` | `s.available_permits() == 0 \|\| s.waiters() > 0` |
 //! | `ValueError` for one release too many | [`ReleaseError`] |
+//! | – | [`close`](Semaphore::close), [`or_closed`](Acquire::or_closed), [`after_close`](Acquire::after_close) |
 //!
 //! # Features
 //!
@@ -203,12 +257,15 @@
 
 mod acquire;
 mod bounded;
+mod closed;
 mod permit;
 mod raw;
 mod semaphore;
+mod wait;
 
 pub use acquire::{Acquire, AcquireOwned};
 pub use bounded::{BoundedSemaphore, ReleaseError};
+pub use closed::{AfterClose, Closed, OrClosed};
 pub use permit::{AnySemaphore, OwnedPermit, Permit};
 pub use semaphore::Semaphore;
 

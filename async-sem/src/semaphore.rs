@@ -2,6 +2,7 @@
 
 use crate::{
     acquire::{Acquire, AcquireOwned},
+    closed::{Closed, closed},
     permit::{AnySemaphore, OwnedPermit, Permit},
     raw::{MAX_PERMITS, PastMax, Raw, RawSemaphore, Refused},
 };
@@ -15,9 +16,9 @@ use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 /// A number of permits, for which waiters wait strictly in the order in which they began, however many each wants.
 ///
 /// The meaning is that of Python's `asyncio.Semaphore`; permits that come back by drop, and requests for many of them,
-/// are what a Rust reader expects. There is no `close` and thus no error to unwrap. It works under any executor, and
-/// with threads through [`acquire_blocking`](Self::acquire_blocking). If more permits should never come back than were
-/// taken out, use [`BoundedSemaphore`](crate::BoundedSemaphore).
+/// are what a Rust reader expects. A program that never [closes](Self::close) it has no error to unwrap. It works under
+/// any executor, and with threads through [`acquire_blocking`](Self::acquire_blocking). If more permits should never come
+/// back than were taken out, use [`BoundedSemaphore`](crate::BoundedSemaphore).
 ///
 /// # Fairness
 ///
@@ -33,15 +34,37 @@ use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 /// A waiting future that is dropped loses its place in the queue and nothing else. If it held back others for whom
 /// there are permits enough, these go on at once; if it had been given permits, they go to the next waiters.
 ///
+/// # Closing
+///
+/// [`close`](Self::close) is for pools and servers that end while others still wait for them. It is final, and one step:
+///
+/// | | once closed |
+/// |---|---|
+/// | waiting acquires | fail, woken in the order in which they began; nobody is granted a permit after the close |
+/// | permits granted before the close, polled or not | stay valid |
+/// | later acquires, those of 0 permits too | fail at their first poll, but for those that say [`after_close`](crate::Acquire::after_close) |
+/// | `try_…` | `None` |
+/// | [`release`](Self::release), a permit's drop | give the permits back, to be counted as free |
+/// | `forget`, `split`, `merge`, [`forget_permits`](Self::forget_permits), [`available_permits`](Self::available_permits) | go on |
+///
+/// A failing acquire panics, since whoever never closes a semaphore should not have to handle the error. Where a semaphore
+/// may be closed, write `acquire().`[`or_closed()`](crate::Acquire::or_closed)`.await`, for a `Result` with the error
+/// [`Closed`]; threads call [`acquire_blocking_or_closed`](Self::acquire_blocking_or_closed).
+///
+/// Whoever closes can wait until all permits are back, by
+/// `acquire_many(all).`[`after_close()`](crate::Acquire::after_close)`.await`: [a recipe](crate#a-pool-that-can-be-closed).
+/// asyncio's semaphores have no counterpart to any of this.
+///
 /// # Memory ordering
 ///
-/// What was done before permits were given back happens before whatever is done by those who get them next.
+/// What was done before permits were given back happens before whatever is done by those who get them next. What was done
+/// before the close happens before whatever is done by those who fail because of it.
 ///
 /// # Wakers
 ///
-/// Wakers run on the thread that gives permits back, after the permits have been handed over, and without any internal
-/// lock: one that panics costs nobody else a permit or a wake-up, and one that polls futures of the same semaphore on
-/// the spot works (with a chain of such wakers, the stack grows with its length).
+/// Wakers run on the thread that gives permits back or closes, after the permits have been handed over, and without any
+/// internal lock: one that panics costs nobody else a permit or a wake-up, and one that polls futures of the same
+/// semaphore on the spot works (with a chain of such wakers, the stack grows with its length).
 ///
 /// # Examples
 ///
@@ -109,6 +132,10 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 0);
     /// # });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore is [closed](Semaphore#closing), when the future is polled.
     #[doc(alias = "down")]
     #[inline]
     #[track_caller]
@@ -129,14 +156,14 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS): it could never be granted.
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS): it could never be granted. And as [`acquire`](Self::acquire).
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_> {
         Acquire::new(self, can_be_granted(n, "acquire_many"))
     }
 
-    /// Takes a permit if one is free and nobody waits.
+    /// Takes a permit if one is free, nobody waits and the semaphore is open.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(1);
@@ -149,7 +176,7 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if so many are free and nobody waits. Never `None` if `n` is 0.
+    /// Takes `n` permits if so many are free, nobody waits and the semaphore is open. If `n` is 0, it need only be open.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(3);
@@ -177,10 +204,17 @@ impl Semaphore {
     /// });
     /// assert_eq!(semaphore.available_permits(), 2);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore is [closed](Semaphore#closing), before the call or while the thread waits.
     #[doc(alias = "blocking_acquire")]
     #[track_caller]
     pub fn acquire_blocking(&self) -> Permit<'_> {
-        self.acquire_many_blocking(1)
+        match self.block(1, "acquire_blocking") {
+            Ok(permit) => permit,
+            Err(Closed) => closed::<Self>("acquire_blocking"),
+        }
     }
 
     /// [`acquire_many`](Self::acquire_many), with this thread parked until its turn comes.
@@ -192,12 +226,59 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// As [`acquire_many`](Self::acquire_many).
+    /// As [`acquire_many`](Self::acquire_many) and [`acquire_blocking`](Self::acquire_blocking).
     #[track_caller]
     pub fn acquire_many_blocking(&self, n: usize) -> Permit<'_> {
+        match self.block(n, "acquire_many_blocking") {
+            Ok(permit) => permit,
+            Err(Closed) => closed::<Self>("acquire_many_blocking"),
+        }
+    }
+
+    /// [`acquire_blocking`](Self::acquire_blocking), with an error instead of a panic if the semaphore is closed.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::Semaphore::new(1);
+    /// assert!(semaphore.acquire_blocking_or_closed().is_ok());
+    /// semaphore.close();
+    /// assert_eq!(semaphore.acquire_blocking_or_closed().unwrap_err(), waitline_sem::Closed);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore is [closed](Self::close), before the call or while the thread waits.
+    #[track_caller]
+    pub fn acquire_blocking_or_closed(&self) -> Result<Permit<'_>, Closed> {
+        self.block(1, "acquire_blocking_or_closed")
+    }
+
+    /// [`acquire_many_blocking`](Self::acquire_many_blocking), with an error instead of a panic if the semaphore is closed.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::Semaphore::new(3);
+    /// let permits = semaphore.acquire_many_blocking_or_closed(2).unwrap();
+    /// semaphore.close();
+    /// assert!(semaphore.acquire_many_blocking_or_closed(1).is_err());
+    /// assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 1));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the semaphore is [closed](Self::close), before the call or while the thread waits.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), as [`acquire_many`](Self::acquire_many).
+    #[track_caller]
+    pub fn acquire_many_blocking_or_closed(&self, n: usize) -> Result<Permit<'_>, Closed> {
+        self.block(n, "acquire_many_blocking_or_closed")
+    }
+
+    #[track_caller]
+    fn block(&self, n: usize, method: &str) -> Result<Permit<'_>, Closed> {
         match self.try_acquire_many(n) {
-            Some(permit) => permit,
-            None => block_on(Acquire::new(self, can_be_granted(n, "acquire_many_blocking"))),
+            Some(permit) => Ok(permit),
+            None => block_on(Acquire::new(self, can_be_granted(n, method)).or_closed()),
         }
     }
 
@@ -211,6 +292,10 @@ impl Semaphore {
     /// assert_eq!(semaphore.available_permits(), 1);
     /// # });
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the semaphore is [closed](Semaphore#closing), when the future is polled.
     #[doc(alias = "acquire_arc")]
     #[inline]
     #[track_caller]
@@ -308,6 +393,45 @@ impl Semaphore {
         self.0.take_up_to(n)
     }
 
+    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Says whether it was open before.
+    ///
+    /// Permits that are out stay valid. See [Closing](Self#closing) for all that it does. asyncio has no such method.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = waitline_sem::Semaphore::new(1);
+    /// let permit = semaphore.acquire().await;
+    /// assert!(semaphore.close());
+    /// assert!(semaphore.acquire().or_closed().await.is_err());
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// assert!(semaphore.try_acquire().is_none());
+    /// assert!(!semaphore.close());
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a waker panics, after everybody was told.
+    pub fn close(&self) -> bool {
+        self.0.close()
+    }
+
+    /// Whether the semaphore is closed. `true` is a lasting answer.
+    ///
+    /// After a `try_acquire` that has returned `None` it tells the two reasons apart: with `false` the semaphore was open,
+    /// and no permit was to be had.
+    ///
+    /// ```
+    /// let semaphore = waitline_sem::Semaphore::new(0);
+    /// assert!(semaphore.try_acquire().is_none() && !semaphore.is_closed());
+    /// semaphore.close();
+    /// assert!(semaphore.try_acquire().is_none() && semaphore.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
+
     /// How many permits are free now. A hint: it may have changed by the time you look at it.
     ///
     /// While there are waiters these are fewer than the first of them wants, and [`try_acquire`](Self::try_acquire)
@@ -346,6 +470,8 @@ fn too_many(n: usize, free: usize) -> ! {
 }
 
 impl Raw for Semaphore {
+    const NAME: &'static str = "Semaphore";
+
     #[inline(always)]
     fn raw(&self) -> &RawSemaphore {
         &self.0
@@ -360,7 +486,8 @@ impl AnySemaphore for Semaphore {}
 impl UnwindSafe for Semaphore {}
 impl RefUnwindSafe for Semaphore {}
 
-/// `Semaphore { available: 1, waiters: 0 }`. Never blocks: `waiters` is `<busy>` while somebody changes the queue.
+/// `Semaphore { available: 1, waiters: 0 }`, and `closed: true` if it is. Never blocks: `waiters` is `<busy>` while
+/// somebody changes the queue.
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Semaphore");

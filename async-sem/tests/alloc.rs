@@ -85,3 +85,21 @@ fn a_million_cancelled_waits_leave_nothing_behind() {
     });
     assert_eq!((count, semaphore.waiters()), (0, 0));
 }
+
+#[test]
+fn a_close_costs_no_allocation() {
+    let semaphore = Semaphore::new(1);
+    let mut waiters: Vec<_> = (0..1000).map(|_| Box::pin(semaphore.acquire_many(2).or_closed())).collect();
+    let count = allocations(|| {
+        for waiter in &mut waiters {
+            assert!(poll_once(waiter.as_mut()).is_pending());
+        }
+        assert!(semaphore.close());
+        for mut waiter in waiters {
+            assert!(poll_once(waiter.as_mut()).is_ready());
+        }
+        assert!(poll_once(pin!(semaphore.acquire().or_closed())).is_ready());
+        drop(poll_once(pin!(semaphore.acquire().after_close())));
+    });
+    assert_eq!((count, semaphore.available_permits()), (0, 1));
+}

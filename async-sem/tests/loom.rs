@@ -21,6 +21,9 @@ fn models_run_under_loom_when_loom_is_expected() {
     assert!(std::env::var_os("EXPECT_LOOM").is_none(), "built without `--cfg loom`: is RUSTFLAGS exported?");
 }
 
+#[path = "loom/close.rs"]
+mod close;
+
 type Task = waitline::testing::JoinHandle<()>;
 
 fn join_both(tasks: [Task; 2]) {

@@ -2,8 +2,11 @@
 
 #![cfg(not(all(loom, feature = "loom")))]
 
+mod after_close;
 mod bounded;
 mod cancel;
+mod close;
+mod close_wakers;
 mod fairness;
 mod limits;
 mod model;

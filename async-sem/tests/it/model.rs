@@ -1,9 +1,9 @@
-//! Random sequences of calls against a sequential model: a number of free permits and a queue of sizes.
+//! Random sequences of calls against a sequential model: a number of free permits, a queue of sizes, and an end.
 
 use proptest::prelude::*;
-use std::{collections::VecDeque, pin::Pin};
+use std::{collections::VecDeque, pin::Pin, task::Poll};
 use waitline::testing::{CountingWaker, poll_once};
-use waitline_sem::{Acquire, AnySemaphore, BoundedSemaphore, Permit, Semaphore};
+use waitline_sem::{Acquire, AnySemaphore, BoundedSemaphore, Closed, Permit, Semaphore};
 
 #[derive(Debug, Clone)]
 enum Call {
@@ -20,6 +20,9 @@ enum Call {
     Merge(usize, usize),
     Release(usize),
     ForgetPermits(usize),
+    Close,
+    /// Begins to wait at the closed semaphore.
+    AfterClose(usize),
 }
 
 fn calls() -> impl Strategy<Value = Vec<Call>> {
@@ -35,7 +38,10 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
             1 => (which.clone(), size.clone()).prop_map(|(which, n)| Call::Split(which, n)),
             1 => (which.clone(), which).prop_map(|(a, b)| Call::Merge(a, b)),
             3 => size.clone().prop_map(Call::Release),
-            1 => size.prop_map(Call::ForgetPermits),
+            1 => size.clone().prop_map(Call::ForgetPermits),
+            3 => size.prop_map(Call::AfterClose),
+            // In about half of the sequences, and then at any point of them.
+            1 => (0..2_usize).prop_map(|rarely| if rarely == 0 { Call::Close } else { Call::TryAcquire(1) }),
         ],
         0..80,
     )
@@ -50,7 +56,9 @@ trait Subject: AnySemaphore + Sized {
     /// Whether it was allowed.
     fn release(&self, n: usize) -> bool;
     fn forget_permits(&self, n: usize) -> usize;
-    fn state(&self) -> (usize, usize);
+    fn close(&self) -> bool;
+    /// Free permits, waiters, and whether it is closed.
+    fn state(&self) -> (usize, usize, bool);
 }
 
 macro_rules! subject {
@@ -73,8 +81,11 @@ macro_rules! subject {
             fn forget_permits(&self, n: usize) -> usize {
                 self.forget_permits(n)
             }
-            fn state(&self) -> (usize, usize) {
-                (self.available_permits(), self.waiters())
+            fn close(&self) -> bool {
+                self.close()
+            }
+            fn state(&self) -> (usize, usize, bool) {
+                (self.available_permits(), self.waiters(), self.is_closed())
             }
         }
     };
@@ -94,6 +105,9 @@ struct Model {
     queue: VecDeque<(usize, usize)>,
     /// Names of those who were granted and not polled since.
     granted: Vec<usize>,
+    closed: bool,
+    /// Names of those who were told so and not polled since.
+    refused: Vec<usize>,
 }
 
 impl Model {
@@ -114,22 +128,41 @@ impl Model {
     }
 
     fn takes_at_once(&mut self, n: usize) -> bool {
+        !self.closed && self.takes_in_turn(n)
+    }
+
+    fn takes_in_turn(&mut self, n: usize) -> bool {
         let now = n == 0 || self.queue.is_empty() && n <= self.free;
         self.free -= if now { n } else { 0 };
         now
+    }
+
+    /// Whether it was open.
+    fn close(&mut self) -> bool {
+        if !self.closed {
+            self.refused.extend(self.queue.drain(..).map(|(name, _)| name));
+        }
+        !std::mem::replace(&mut self.closed, true)
     }
 }
 
 struct Waiting<'a, S: AnySemaphore> {
     name: usize,
     size: usize,
-    future: Pin<Box<Acquire<'a, S>>>,
+    future: Pin<Box<dyn Future<Output = Result<Permit<'a, S>, Closed>> + 'a>>,
     waker: CountingWaker,
 }
 
 fn agrees<S: Subject>(start: usize, calls: Vec<Call>) {
     let semaphore = S::new(start);
-    let mut model = Model { free: start, forgotten: 0, queue: VecDeque::new(), granted: Vec::new() };
+    let mut model = Model {
+        free: start,
+        forgotten: 0,
+        queue: VecDeque::new(),
+        granted: Vec::new(),
+        closed: false,
+        refused: Vec::new(),
+    };
     let mut waiting: Vec<Waiting<'_, S>> = Vec::new();
     let mut permits: Vec<Permit<'_, S>> = Vec::new();
     for (name, call) in calls.into_iter().enumerate() {
@@ -139,14 +172,30 @@ fn agrees<S: Subject>(start: usize, calls: Vec<Call>) {
             }
             Call::Acquire(n) => {
                 let waker = CountingWaker::new();
-                let mut future = Box::pin(semaphore.acquire_many(n));
+                let mut future = Box::pin(semaphore.acquire_many(n).or_closed());
                 match waker.poll(future.as_mut()) {
-                    std::task::Poll::Ready(permit) => {
+                    Poll::Ready(Ok(permit)) => {
                         assert!(model.takes_at_once(n));
                         permits.push(permit);
                     }
-                    std::task::Poll::Pending => {
-                        assert!(!model.takes_at_once(n));
+                    Poll::Ready(Err(_)) => assert!(model.closed),
+                    Poll::Pending => {
+                        assert!(!model.closed && !model.takes_at_once(n));
+                        model.queue.push_back((name, n));
+                        waiting.push(Waiting { name, size: n, future, waker });
+                    }
+                }
+            }
+            Call::AfterClose(n) if model.closed && (!S::BOUNDED || n <= start) => {
+                let (semaphore, waker) = (&semaphore, CountingWaker::new());
+                let mut future = Box::pin(async move { Ok(semaphore.acquire_many(n).after_close().await) });
+                match waker.poll(future.as_mut()) {
+                    Poll::Ready(permit) => {
+                        assert!(model.takes_in_turn(n));
+                        permits.extend(permit);
+                    }
+                    Poll::Pending => {
+                        assert!(!model.takes_in_turn(n));
                         model.queue.push_back((name, n));
                         waiting.push(Waiting { name, size: n, future, waker });
                     }
@@ -160,14 +209,20 @@ fn agrees<S: Subject>(start: usize, calls: Vec<Call>) {
             Call::Poll(which) if !waiting.is_empty() => {
                 let at = which % waiting.len();
                 let granted = model.granted.iter().position(|&name| name == waiting[at].name);
+                let refused = model.refused.iter().position(|&name| name == waiting[at].name);
                 match poll_once(waiting[at].future.as_mut()) {
-                    std::task::Poll::Ready(permit) => {
+                    Poll::Ready(Err(_)) => {
+                        model.refused.remove(refused.expect("told that it is closed, and was not waiting then"));
+                        waiting.remove(at);
+                    }
+                    Poll::Ready(Ok(permit)) => {
                         model.granted.remove(granted.expect("granted out of turn"));
                         assert_eq!(permit.num_permits(), waiting.remove(at).size);
                         permits.push(permit);
                     }
-                    std::task::Poll::Pending => {
+                    Poll::Pending => {
                         assert!(granted.is_none(), "not granted in its turn");
+                        assert!(refused.is_none(), "not told that it is closed");
                         let waiter = &mut waiting[at];
                         assert!(waiter.waker.poll(waiter.future.as_mut()).is_pending());
                     }
@@ -180,6 +235,7 @@ fn agrees<S: Subject>(start: usize, calls: Vec<Call>) {
                     model.add(waiter.size);
                 } else {
                     model.queue.retain(|&(name, _)| name != waiter.name);
+                    model.refused.retain(|&name| name != waiter.name);
                     model.serve();
                 }
             }
@@ -224,13 +280,18 @@ fn agrees<S: Subject>(start: usize, calls: Vec<Call>) {
                 model.free -= taken;
                 model.forgotten += taken;
             }
+            Call::Close => assert_eq!(semaphore.close(), model.close()),
             _ => {}
         }
-        assert_eq!(semaphore.state(), (model.free, model.queue.len()));
+        assert_eq!(semaphore.state(), (model.free, model.queue.len(), model.closed));
         for waiter in &waiting {
-            let granted = model.granted.contains(&waiter.name);
+            let told = model.granted.contains(&waiter.name) || model.refused.contains(&waiter.name);
             // A waiter that was polled by another waker since is not woken by its first one.
-            assert_eq!(waiter.waker.count(), usize::from(granted), "woken if and only if granted, and once");
+            assert_eq!(
+                waiter.waker.count(),
+                usize::from(told),
+                "woken if and only if granted or closed upon, and once"
+            );
         }
         if S::BOUNDED {
             let held: usize = permits.iter().map(Permit::num_permits).sum();

@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 use waitline::testing::poll_once;
-use waitline_sem::{AnySemaphore, BoundedSemaphore, OwnedPermit, Permit, Semaphore};
+use waitline_sem::{AnySemaphore, BoundedSemaphore, Closed, OwnedPermit, Permit, Semaphore};
 
 const THREADS: usize = 4;
 const TURNS: usize = 50_000;
@@ -38,6 +38,11 @@ trait Storm: AnySemaphore + Send + Sync + Sized + 'static {
     fn take_blocking(&self, n: usize) -> Permit<'_, Self>;
     fn give(&self, n: usize);
     fn take_away(&self, n: usize) -> usize;
+    fn take_or_closed(&self, n: usize) -> impl Future<Output = Result<Permit<'_, Self>, Closed>>;
+    fn take_owned_or_closed(self: Arc<Self>, n: usize) -> impl Future<Output = Result<OwnedPermit<Self>, Closed>>;
+    fn take_blocking_or_closed(&self, n: usize) -> Result<Permit<'_, Self>, Closed>;
+    fn shut(&self) -> bool;
+    fn is_shut(&self) -> bool;
     fn state(&self) -> (usize, usize);
 }
 
@@ -66,6 +71,24 @@ macro_rules! storm {
             fn take_away(&self, n: usize) -> usize {
                 self.forget_permits(n)
             }
+            fn take_or_closed(&self, n: usize) -> impl Future<Output = Result<Permit<'_, Self>, Closed>> {
+                self.acquire_many(n).or_closed()
+            }
+            fn take_owned_or_closed(
+                self: Arc<Self>,
+                n: usize,
+            ) -> impl Future<Output = Result<OwnedPermit<Self>, Closed>> {
+                self.acquire_many_owned(n).or_closed()
+            }
+            fn take_blocking_or_closed(&self, n: usize) -> Result<Permit<'_, Self>, Closed> {
+                self.acquire_many_blocking_or_closed(n)
+            }
+            fn shut(&self) -> bool {
+                self.close()
+            }
+            fn is_shut(&self) -> bool {
+                self.is_closed()
+            }
             fn state(&self) -> (usize, usize) {
                 (self.available_permits(), self.waiters())
             }
@@ -87,6 +110,12 @@ impl Watch {
 
     fn gives(&self, n: usize) {
         self.0.fetch_sub(n, Ordering::SeqCst);
+    }
+
+    /// They are held for a moment.
+    fn pass(&self, n: usize) {
+        self.got(n);
+        self.gives(n);
     }
 }
 
@@ -243,4 +272,79 @@ fn available_held_and_forgotten_permits_add_up() {
     assert_eq!(semaphore.available_permits() + held + forgotten, 8 + released);
     drop(books);
     assert_eq!((semaphore.available_permits() + forgotten, semaphore.waiters()), (8 + released, 0));
+}
+
+/// Four threads acquire in all ways, give back and cancel while one of them closes: everybody comes to an end, nobody gets
+/// anything after the close, and all permits are back.
+fn closing_storm<S: Storm>() {
+    for seed in 1..=300 {
+        let semaphore = Arc::new(S::new(PERMITS));
+        let watch = Watch(AtomicUsize::new(0));
+        let start = std::sync::Barrier::new(THREADS);
+        thread::scope(|scope| {
+            for number in 1..=THREADS {
+                let (semaphore, watch, start) = (&semaphore, &watch, &start);
+                scope.spawn(move || {
+                    let mut dice = Dice((seed * THREADS + number) as u64);
+                    let closes_at = (number == THREADS).then(|| dice.roll(200));
+                    start.wait();
+                    for turn in 0.. {
+                        if closes_at == Some(turn) {
+                            assert!(semaphore.shut());
+                        }
+                        if closing_turn(semaphore, &mut dice, watch).is_err() {
+                            break;
+                        }
+                    }
+                    assert!(semaphore.is_shut() && semaphore.try_take(dice.roll(2)).is_none());
+                    assert!(!semaphore.shut());
+                });
+            }
+        });
+        assert_eq!(watch.0.load(Ordering::SeqCst), 0);
+        assert_eq!(semaphore.state(), (PERMITS, 0));
+        assert_eq!(Arc::strong_count(&semaphore), 1);
+    }
+}
+
+fn closing_turn<S: Storm>(semaphore: &Arc<S>, dice: &mut Dice, watch: &Watch) -> Result<(), Closed> {
+    let n = dice.roll(PERMITS) + 1;
+    let was_shut = semaphore.is_shut();
+    let outcome = match dice.roll(5) {
+        0 => block_on(semaphore.take_or_closed(n)).map(|permits| hold(&permits, watch)),
+        1 => block_on(semaphore.clone().take_owned_or_closed(n)).map(|permits| watch.pass(permits.num_permits())),
+        2 => semaphore.take_blocking_or_closed(n).map(|permits| hold(&permits, watch)),
+        3 => {
+            let mut future = pin!(semaphore.take_or_closed(n));
+            match poll_once(future.as_mut()) {
+                Poll::Ready(outcome) => outcome.map(|permits| hold(&permits, watch)),
+                Poll::Pending => return Ok(()),
+            }
+        }
+        _ => match semaphore.try_take(n) {
+            Some(permits) => {
+                hold(&permits, watch);
+                permits.forget();
+                semaphore.give(n);
+                Ok(())
+            }
+            None => return Ok(()),
+        },
+    };
+    assert!(outcome.is_err() || !was_shut, "it was closed, and is open again");
+    outcome
+}
+
+fn hold<S: Storm>(permits: &Permit<'_, S>, watch: &Watch) {
+    watch.pass(permits.num_permits());
+}
+
+#[test]
+fn four_threads_come_to_an_end_when_it_is_closed() {
+    closing_storm::<Semaphore>();
+}
+
+#[test]
+fn four_threads_come_to_an_end_when_a_bounded_semaphore_is_closed() {
+    closing_storm::<BoundedSemaphore>();
 }

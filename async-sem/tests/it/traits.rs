@@ -5,7 +5,9 @@ use std::{
     fmt::Debug,
     panic::{RefUnwindSafe, UnwindSafe},
 };
-use waitline_sem::{Acquire, AcquireOwned, BoundedSemaphore, OwnedPermit, Permit, ReleaseError, Semaphore};
+use waitline_sem::{
+    Acquire, AcquireOwned, AfterClose, BoundedSemaphore, Closed, OrClosed, OwnedPermit, Permit, ReleaseError, Semaphore,
+};
 
 assert_impl_all!(Semaphore: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug);
 assert_impl_all!(BoundedSemaphore: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug);
@@ -30,6 +32,19 @@ assert_not_impl_any!(Acquire<'static, BoundedSemaphore>: Unpin);
 assert_not_impl_any!(AcquireOwned: Unpin);
 assert_not_impl_any!(AcquireOwned<BoundedSemaphore>: Unpin);
 
+assert_impl_all!(OrClosed<Acquire<'static>>: Send, Sync, Debug);
+assert_impl_all!(OrClosed<Acquire<'static, BoundedSemaphore>>: Send, Sync, Debug);
+assert_impl_all!(OrClosed<AcquireOwned>: Send, Sync, Debug);
+assert_impl_all!(OrClosed<AcquireOwned<BoundedSemaphore>>: Send, Sync, Debug);
+assert_not_impl_any!(OrClosed<Acquire<'static>>: Unpin);
+assert_not_impl_any!(OrClosed<AcquireOwned>: Unpin);
+
+assert_impl_all!(AfterClose<Acquire<'static>>: Send, Sync, Debug);
+assert_impl_all!(AfterClose<AcquireOwned<BoundedSemaphore>>: Send, Sync, Debug);
+assert_not_impl_any!(AfterClose<Acquire<'static>>: Unpin);
+assert_not_impl_any!(AfterClose<AcquireOwned>: Unpin);
+
+assert_impl_all!(Closed: Send, Sync, Unpin, Copy, Eq, std::hash::Hash, std::error::Error);
 assert_impl_all!(ReleaseError: Send, Sync, Unpin, Copy, Eq, std::error::Error);
 
 #[cfg(not(feature = "diagnostics"))]
@@ -45,6 +60,8 @@ mod sizes {
     const_assert!(size_of::<Option<Permit<'static>>>() == 16);
     const_assert!(size_of::<Acquire<'static>>() <= 64);
     const_assert!(size_of::<AcquireOwned>() <= 64);
+    const_assert!(size_of::<OrClosed<Acquire<'static>>>() <= 64);
+    const_assert!(size_of::<Result<Permit<'static>, Closed>>() == 16);
 }
 
 /// A permit of a long-lived semaphore can be used as one of a shorter life.

@@ -17,7 +17,7 @@ use waitline_executor::{
 const SEEDS: std::ops::Range<u64> = 0..5000;
 
 /// Nothing, a turn, or some time.
-async fn pause() {
+pub(super) async fn pause() {
     match sim::rng().below(4) {
         0 => yield_now().await,
         1 => sleep(Duration::from_millis(sim::rng().below(3))).await,
@@ -26,7 +26,7 @@ async fn pause() {
 }
 
 /// Spawns `body` and, for every other one, has it cancelled somewhere.
-fn spawn_doomed(body: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+pub(super) fn spawn_doomed(body: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
     let task = spawn_local(body);
     if sim::chance(0.5) {
         sim::cancel_at_random(&task);
@@ -35,7 +35,7 @@ fn spawn_doomed(body: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
 }
 
 /// Waits for all, passes their panics on, and returns how many were not cancelled.
-async fn join(tasks: Vec<JoinHandle<()>>) -> usize {
+pub(super) async fn join(tasks: Vec<JoinHandle<()>>) -> usize {
     let mut completed = 0;
     for task in tasks {
         match task.await {

@@ -38,7 +38,7 @@ pub fn all() -> impl Iterator<Item = Body> {
         condition: hand_off foreign_wake cancel blocking stress;
         event: hand_off foreign_wake cancel blocking stress;
         barrier: hand_off foreign_wake cancel blocking stress;
-        semaphore: hand_off foreign_wake cancel blocking stress bounded;
+        semaphore: hand_off foreign_wake cancel blocking stress bounded close;
         queue: hand_off foreign_wake cancel_get cancel_put blocking stress orders channel;
     }
     .into_iter()

@@ -5,7 +5,7 @@ use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
-use waitline_sem::{BoundedSemaphore, Semaphore};
+use waitline_sem::{BoundedSemaphore, Closed, Semaphore};
 
 /// Takes permits and gives them back.
 async fn acquire(semaphore: Arc<Semaphore>, n: usize) {
@@ -163,4 +163,42 @@ pub(super) async fn bounded(tasks: Tasks) {
     waiting.await;
     assert!(semaphore.release(1).is_err());
     assert_eq!(semaphore.available_permits(), 2);
+}
+
+/// Those who wait are told, by a task or a foreign thread, whatever becomes of those before them; and the one who closes gets
+/// all permits back.
+pub(super) async fn close(tasks: Tasks) {
+    for polls in 0..=POLLS {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let permits = semaphore.clone().acquire_many_owned(2).await;
+        let fails = |n| {
+            let semaphore = semaphore.clone();
+            async move { assert_eq!(semaphore.acquire_many(n).or_closed().await.map(drop), Err(Closed)) }
+        };
+        let impatient = tasks.spawn(dropped_after(polls, fails(2)));
+        // More than are woken in one round.
+        let mut waiting = Vec::new();
+        for n in 0..40 {
+            waiting.push(tasks.spawn_waiting(fails(n % 3 + 1)).await);
+        }
+        if polls % 2 == 0 {
+            assert!(semaphore.close());
+        } else {
+            let semaphore = semaphore.clone();
+            on_thread(move || assert!(semaphore.close())).await;
+        }
+        assert_eq!(semaphore.waiters(), 0);
+        let all = {
+            let semaphore = semaphore.clone();
+            async move { assert_eq!(semaphore.acquire_many(2).after_close().await.num_permits(), 2) }
+        };
+        let closer = tasks.spawn_waiting(all).await;
+        join_all(waiting).await;
+        impatient.await;
+        fails(0).await;
+        assert!(semaphore.is_closed() && semaphore.try_acquire().is_none());
+        on_thread(move || drop(permits)).await;
+        closer.await;
+        assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
+    }
 }
