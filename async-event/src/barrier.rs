@@ -22,9 +22,9 @@ use std::{
     future::Future,
     panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
-use waitline::{Entry, Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom};
+use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, busy_or, const_unless_loom};
 
 /// A meeting point for a fixed number of tasks, round after round.
 ///
@@ -55,8 +55,8 @@ use waitline::{Entry, Handle, List, Locked, Protocol, WaitQueue, Waiter, const_u
 /// # Panics
 ///
 /// The call that ends a round (the leader's poll, `abort` or `reset`) calls the wakers of the others. If one panics, the
-/// panic goes on to that caller after all others were woken. The round stays ended; a leader's own turn is lost to the
-/// panic.
+/// panic goes on to that caller after all others were woken. The round stays ended, and a leader's future that is polled again
+/// gives it its turn.
 ///
 /// # Examples
 ///
@@ -134,7 +134,7 @@ impl Barrier {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.queue.origin_mut().set_label(label);
+            self.queue.set_label(label);
             self
         }
     }
@@ -212,7 +212,7 @@ impl Barrier {
         let mut queue = self.queue.lock();
         queue.broken = for_good;
         end_round(&mut queue, |outcome| *outcome = Outcome::Broken);
-        release(&self.queue, queue, |queue| queue);
+        release(queue);
     }
 
     /// How many it takes to complete a round. The meaning of `asyncio.Barrier.parties`.
@@ -249,20 +249,19 @@ impl Barrier {
 /// Decides all who wait, and lets them leave (B2). The caller goes on to [`release`].
 fn end_round(queue: &mut Locked<'_, BarrierProtocol>, decide: impl FnMut(&mut Outcome)) {
     queue.arrived = 0;
-    queue.for_each(WAITING, decide);
-    queue.splice(WAITING, LEAVING);
+    queue.for_each::<WAITING>(decide);
+    queue.splice::<WAITING, LEAVING>();
 }
 
 /// `Barrier { parties: 3, n_waiting: 1, is_broken: false }`. Never blocks.
 impl fmt::Debug for Barrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Barrier");
-        out.field("parties", &self.parties);
-        match self.queue.try_lock().map(|queue| (queue.arrived, queue.broken)) {
-            Some((arrived, broken)) => out.field("n_waiting", &arrived).field("is_broken", &broken),
-            None => out.field("n_waiting", &format_args!("<busy>")),
-        };
-        out.finish()
+        let seen = self.queue.try_lock().map(|queue| (queue.arrived, queue.broken));
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties)
+            .field("n_waiting", busy_or(&seen.map(|seen| seen.0)))
+            .field("is_broken", busy_or(&seen.map(|seen| seen.1)))
+            .finish()
     }
 }
 
@@ -362,38 +361,35 @@ impl Future for BarrierWait<'_> {
     type Output = Result<BarrierTurn, BrokenBarrier>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waiter = self.project().waiter;
-        let barrier = waiter.handle().0;
-        if !waiter.has_begun() {
-            return arrive(barrier, waiter.entry(cx.waker()));
-        }
-        waiter.as_mut().poll_grant(cx).map(|()| match *waiter.data() {
-            Outcome::Turn(index) => Ok(BarrierTurn { index, is_leader: false }),
+        let wait = self.project().waiter.poll_wait(cx, |mut entry| {
+            let parties = entry.handle().0.parties;
+            if entry.broken {
+                *entry.data() = Outcome::Broken;
+                return entry.ready();
+            }
+            // B1: no overflow.
+            let index = entry.arrived;
+            if index + 1 < parties {
+                entry.arrived += 1;
+                return entry.wait_in::<WAITING>();
+            }
+            *entry.data() = Outcome::Turn(index);
+            entry.ready_then(|mut queue| {
+                let mut next = 0;
+                end_round(&mut queue, |outcome| {
+                    *outcome = Outcome::Turn(next);
+                    next += 1;
+                });
+                release(queue);
+            })
+        });
+        let (Via(barrier), outcome) = ready!(wait);
+        Poll::Ready(match outcome {
+            Outcome::Turn(index) => Ok(BarrierTurn { index, is_leader: index + 1 == barrier.parties }),
             Outcome::Broken => Err(BrokenBarrier),
-            Outcome::Undecided => unreachable!("B2: who leaves has been decided"),
+            Outcome::Undecided => unreachable!("B2: a party that leaves has been decided"),
         })
     }
-}
-
-/// The first poll: waits, or ends the round.
-fn arrive<'a>(barrier: &'a Barrier, mut entry: Entry<'a, Via<'_>>) -> Poll<Result<BarrierTurn, BrokenBarrier>> {
-    if entry.broken {
-        return Poll::Ready(Err(BrokenBarrier));
-    }
-    // B1: no overflow.
-    let index = entry.arrived;
-    if index + 1 < barrier.parties {
-        entry.arrived += 1;
-        entry.wait_in(WAITING);
-        return Poll::Pending;
-    }
-    let mut next = 0;
-    end_round(&mut entry, |outcome| {
-        *outcome = Outcome::Turn(next);
-        next += 1;
-    });
-    release(&barrier.queue, entry, |entry| entry);
-    Poll::Ready(Ok(BarrierTurn { index, is_leader: true }))
 }
 
 impl fmt::Debug for BarrierWait<'_> {

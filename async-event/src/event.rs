@@ -27,7 +27,7 @@ use std::{
     task::{Context, Poll},
 };
 use waitline::{
-    Handle, List, Locked, Protocol, WaitQueue, Waiter, const_unless_loom,
+    Handle, List, Locked, Protocol, WaitQueue, Waiter, busy_or, const_unless_loom,
     sync::{
         atomic::{AtomicBool, Ordering},
         block_on,
@@ -124,7 +124,7 @@ impl Event {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.queue.origin_mut().set_label(label);
+            self.queue.set_label(label);
             self
         }
     }
@@ -175,13 +175,13 @@ impl Event {
         if was_clear {
             // Ordering: Release pairs with the Acquire in `is_set`. Who gets the mutex after us needs no more than that.
             queue.word().store(true, Ordering::Release);
-            queue.splice(WAITING, LEAVING);
+            queue.splice::<WAITING, LEAVING>();
         }
         // Nobody is in WAITING now (E2); another set may have left somebody in LEAVING.
         match queue.len() {
             0 => {}
             1 => release_one(queue),
-            _ => release(&self.queue, queue, |queue| queue),
+            _ => release(queue),
         }
         was_clear
     }
@@ -261,11 +261,11 @@ fn waiting(queue: &mut Locked<'_, EventProtocol>) -> usize {
     if **queue {
         return 0; // E2
     }
-    if queue.front(LEAVING).is_none() {
+    if !queue.has_waiters::<LEAVING>() {
         return queue.len();
     }
     let mut count = 0;
-    queue.for_each(WAITING, |()| count += 1);
+    queue.for_each::<WAITING>(|()| count += 1);
     count
 }
 
@@ -279,13 +279,8 @@ impl Default for Event {
 /// `Event { is_set: false, waiters: 2 }`. Never blocks.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("Event");
-        out.field("is_set", &self.is_set());
-        match self.queue.try_lock().map(|mut queue| waiting(&mut queue)) {
-            Some(waiters) => out.field("waiters", &waiters),
-            None => out.field("waiters", &format_args!("<busy>")),
-        };
-        out.finish()
+        let waiters = self.queue.try_lock().map(|mut queue| waiting(&mut queue));
+        f.debug_struct("Event").field("is_set", &self.is_set()).field("waiters", busy_or(&waiters)).finish()
     }
 }
 
@@ -311,25 +306,13 @@ impl Future for Wait<'_> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let waiter = self.project().waiter;
-        if waiter.has_begun() {
-            waiter.poll_grant(cx)
-        } else if waiter.handle().0.is_set() {
-            Poll::Ready(())
-        } else {
-            enter(waiter, cx)
+        let mut waiter = self.project().waiter;
+        if waiter.as_mut().finish_if(|via, ()| via.0.is_set()).is_some() {
+            return Poll::Ready(());
         }
+        let wait = waiter.poll_wait(cx, |entry| if *entry { entry.ready() } else { entry.wait_in::<WAITING>() });
+        wait.map(drop)
     }
-}
-
-#[cold]
-fn enter(waiter: Pin<&mut Waiter<Via<'_>>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut entry = waiter.entry(cx.waker());
-    if **entry {
-        return Poll::Ready(());
-    }
-    entry.wait_in(WAITING);
-    Poll::Pending
 }
 
 impl fmt::Debug for Wait<'_> {
@@ -350,7 +333,5 @@ impl Handle for Via<'_> {
     }
 
     /// Nobody waits for a place in the queue, and a set is for all: a cancelled waiter has nothing to pass on.
-    fn cancel_queued(&self, _queue: Locked<'_, EventProtocol>, (): &mut ()) {}
-
     fn cancel_granted(&self, (): &mut ()) {}
 }

@@ -128,7 +128,7 @@ impl Condition {
         #[track_caller]
         pub const fn new() -> Self {
             let mut waiters = SideList::new();
-            waiters.origin_mut().set_kind("Condition");
+            waiters.set_kind("Condition");
             Condition { waiters }
         }
     }
@@ -141,7 +141,7 @@ impl Condition {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.waiters.origin_mut().set_label(label);
+            self.waiters.set_label(label);
             self
         }
     }
@@ -233,7 +233,7 @@ impl Condition {
             return 0;
         }
         let mut queue = guard.raw().queue().lock();
-        let moved = self.waiters.transfer(&mut queue, n, QUEUE);
+        let moved = self.waiters.transfer::<QUEUE>(&mut queue, n);
         if moved.is_ok_and(|moved| moved > 0) {
             announce(&mut queue);
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     lock::Lock,
-    raw::{Held, RawLock},
+    raw::{RawLock, ToRaw},
 };
 use std::{
     fmt,
@@ -102,6 +102,16 @@ unsafe impl<U: ?Sized + Sync> Sync for MappedLockGuard<'_, U> {}
 unsafe impl<T: ?Sized + Send, U: ?Sized + Send> Send for OwnedMappedLockGuard<T, U> {}
 // SAFETY: a shared guard gives `&U`; the `Arc<Lock<T>>` in it is Sync if `T: Send`.
 unsafe impl<T: ?Sized + Send, U: ?Sized + Sync> Sync for OwnedMappedLockGuard<T, U> {}
+
+/// A held lock that is released by drop.
+struct Held<R: ToRaw>(R);
+
+impl<R: ToRaw> Drop for Held<R> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.raw().unlock();
+    }
+}
 
 impl<'a, T: ?Sized> LockGuard<'a, T> {
     /// # Safety

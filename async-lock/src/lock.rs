@@ -2,20 +2,19 @@
 
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
-    raw::{Held, LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
+    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
 };
 use pin_project_lite::pin_project;
 use std::{
     fmt,
     future::Future,
-    mem,
     panic::{RefUnwindSafe, UnwindSafe},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 use waitline::{
-    Handle, Locked, WaitQueue, Waiter, const_unless_loom,
+    Handle, WaitQueue, Waiter, busy_or, const_unless_loom,
     diagnostics::Caller,
     sync::{UnsafeCell, block_on},
 };
@@ -100,7 +99,7 @@ impl<T> Lock<T> {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.raw.origin_mut().set_label(label);
+            self.raw.set_label(label);
             self
         }
     }
@@ -272,11 +271,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
             Some(guard) => out.field("data", &&*guard),
             None => out.field("data", &format_args!("<locked>")),
         };
-        match self.raw.queue().try_lock().map(|queue| queue.len()) {
-            Some(waiters) => out.field("waiters", &waiters),
-            None => out.field("waiters", &format_args!("<busy>")),
-        };
-        out.finish()
+        out.field("waiters", busy_or(&self.raw.queue().try_lock().map(|queue| queue.len()))).finish()
     }
 }
 
@@ -293,39 +288,25 @@ impl<R: ToRaw> Handle for Via<R> {
         self.0.raw().queue()
     }
 
-    fn cancel_queued(&self, _queue: Locked<'_, LockProtocol>, (): &mut ()) {
-        // L1: if this was the last waiter, `WAITERS` stays until the unlock that finds nobody.
-    }
+    // L1: if a queued waiter that is dropped was the last one, `WAITERS` stays until the unlock that finds nobody.
 
     fn cancel_granted(&self, (): &mut ()) {
         self.0.raw().unlock();
     }
 }
 
-/// Polls a wait for the lock; ready when the lock is ours.
+/// Polls a wait for the lock; ready with the way to the lock when the lock is ours.
 #[inline(always)]
-fn poll_acquire<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
-    if waiter.has_begun() {
-        waiter.poll_grant(cx)
-    } else if waiter.handle().0.raw().try_lock() {
-        Poll::Ready(())
-    } else {
-        enter(waiter, cx)
+fn poll_acquire<R: ToRaw>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<R> {
+    if let Some((Via(lock), ())) = waiter.as_mut().finish_if(|via, ()| via.0.raw().try_lock()) {
+        return Poll::Ready(lock);
     }
-}
-
-#[cold]
-fn enter<R: ToRaw>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<()> {
-    let mut entry = waiter.entry(cx.waker());
-    if try_lock_or_announce(&entry) {
-        // The entry's waker is foreign code: if its drop panics, the lock is not lost.
-        let held = Held(entry.handle().0.raw());
-        drop(entry);
-        mem::forget(held);
-        return Poll::Ready(());
-    }
-    entry.wait_in(QUEUE);
-    Poll::Pending
+    let wait =
+        waiter.poll_wait(
+            cx,
+            |entry| if try_lock_or_announce(entry.word()) { entry.ready() } else { entry.wait_in::<QUEUE>() },
+        );
+    wait.map(|(Via(lock), ())| lock)
 }
 
 pin_project! {
@@ -351,7 +332,7 @@ impl<'a, T: ?Sized> Future for Acquire<'a, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         // SAFETY: `poll_acquire` is ready when the lock is ours.
-        poll_acquire(waiter.as_mut(), cx).map(|()| unsafe { LockGuard::new(waiter.handle().0, waiter.place()) })
+        poll_acquire(waiter.as_mut(), cx).map(|lock| unsafe { LockGuard::new(lock, waiter.location()) })
     }
 }
 
@@ -384,8 +365,7 @@ impl<T: ?Sized> Future for AcquireOwned<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         // SAFETY: `poll_acquire` is ready when the lock is ours.
-        poll_acquire(waiter.as_mut(), cx)
-            .map(|()| unsafe { OwnedLockGuard::new(waiter.handle().0.clone(), waiter.place()) })
+        poll_acquire(waiter.as_mut(), cx).map(|lock| unsafe { OwnedLockGuard::new(lock, waiter.location()) })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::lock::Lock;
 use std::{sync::Arc, task::Waker};
 use waitline::{
     List, Locked, Protocol, WaitQueue, const_unless_loom,
-    diagnostics::{Caller, Origin},
+    diagnostics::Caller,
     sync::atomic::{AtomicU8, Ordering},
 };
 
@@ -51,10 +51,10 @@ impl RawLock {
         }
     }
 
-    /// What the lock is called in reports, to be named.
+    /// Sets what the user calls the lock in reports.
     #[inline]
-    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
-        self.0.origin_mut()
+    pub(crate) const fn set_label(&mut self, label: &'static str) {
+        self.0.set_label(label);
     }
 
     /// Notes that whoever calls has got the lock.
@@ -99,11 +99,10 @@ impl RawLock {
     }
 }
 
-/// Takes a free lock, or makes sure that its holder will look at the queue. With `queue`'s mutex held.
+/// Takes a free lock, or makes sure that its holder will look at the queue. With the queue's mutex held.
 ///
 /// `false`: the caller must enter the queue before it lets go of the mutex (L1).
-pub(crate) fn try_lock_or_announce(queue: &Locked<'_, LockProtocol>) -> bool {
-    let word = queue.word();
+pub(crate) fn try_lock_or_announce(word: &AtomicU8) -> bool {
     // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
     let mut seen = word.load(Ordering::Relaxed);
     loop {
@@ -137,7 +136,7 @@ pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
         // comes with the grant.
         queue.word().store(LOCKED, Ordering::Relaxed);
     }
-    match queue.front(QUEUE) {
+    match queue.front::<QUEUE>() {
         // L2: the lock stays LOCKED, and is the waiter's from here on, polled or not.
         Some(first) => Some(first.grant()),
         None => {
@@ -146,16 +145,6 @@ pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
             queue.word().store(FREE, Ordering::Release);
             None
         }
-    }
-}
-
-/// A held lock that is released by drop.
-pub(crate) struct Held<R: ToRaw>(pub(crate) R);
-
-impl<R: ToRaw> Drop for Held<R> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.raw().unlock();
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) mod sealed {
 
     pub trait Guard: Sized {
         /// What is left of the guard without the lock.
-        type Way: ToRaw + Clone;
+        type Way: ToRaw;
 
         #[doc(hidden)]
         fn raw(&self) -> &RawLock;
@@ -94,12 +94,20 @@ struct Waiting<'c, W> {
     lock: W,
 }
 
-impl<W: ToRaw> Waiting<'_, W> {
+impl<'c, W: ToRaw> Waiting<'c, W> {
+    /// # Safety
+    ///
+    /// The caller holds the lock, and gives it to the guard.
+    unsafe fn into_guard<G: Guard<Way = W>>(self, location: Caller) -> (&'c Condition, G) {
+        // SAFETY: by the caller's word.
+        (self.condition, unsafe { G::from_way(self.lock, location) })
+    }
+
     /// Gives a notification that will not be used to the next waiter (C3).
     fn pass_on(&self, queue: &mut Locked<'_, LockProtocol>) {
         // No need to announce: a cancelled wait leaves `WAITERS` set if it was queued, and releases next if it was granted.
         // An error means that the list is in its next life, with another lock: nobody is left who could be notified.
-        _ = self.condition.waiters.transfer(queue, 1, QUEUE);
+        _ = self.condition.waiters.transfer::<QUEUE>(queue, 1);
     }
 }
 
@@ -138,17 +146,15 @@ pin_project! {
     /// ```
     #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
     pub struct Wait<'c, G: Guard> {
+        // New, it holds the lock, and so it does once it is granted.
         #[pin]
         waiter: Waiter<Waiting<'c, G::Way>>,
-        // Whether the lock is held by this future: until the first poll, and from the grant on.
-        holds: bool,
     }
 
     impl<G: Guard> PinnedDrop for Wait<'_, G> {
         fn drop(this: Pin<&mut Self>) {
-            let this = this.project();
-            if *this.holds {
-                this.waiter.handle().lock.raw().unlock();
+            if let Some(waiting) = this.waiter.new_handle() {
+                waiting.lock.raw().unlock();
             }
         }
     }
@@ -157,56 +163,51 @@ pin_project! {
 impl<'c, G: Guard> Wait<'c, G> {
     #[track_caller]
     pub(crate) fn new(condition: &'c Condition, guard: G) -> Self {
-        Wait { waiter: Waiter::new(Waiting { condition, lock: guard.into_way() }, ()), holds: true }
+        Wait { waiter: Waiter::new(Waiting { condition, lock: guard.into_way() }, ()) }
     }
 
-    /// Polls until the lock is held again (`holds`).
-    fn poll_relock(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.project();
-        if !*this.holds {
-            ready!(this.waiter.poll_grant(cx));
-            *this.holds = true;
-            return Poll::Ready(());
-        }
+    /// Takes the lock out of a wait that has not begun.
+    fn take_lock(self: Pin<&mut Self>) -> Option<(&'c Condition, G)> {
+        let mut waiter = self.project().waiter;
+        let waiting = waiter.as_mut().finish_if(|_, ()| true);
+        // SAFETY: a wait that has not begun holds the lock, and gives it to the guard.
+        waiting.map(|(waiting, ())| unsafe { waiting.into_guard(waiter.location()) })
+    }
+
+    /// Polls until the lock is held again.
+    fn poll_relock(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(&'c Condition, G)> {
+        let mut waiter = self.project().waiter;
         // C1: into the side list, then out of the lock, in one section of the mutex.
-        let mut entry = this.waiter.entry(cx.waker());
-        if let Err(foreign) = entry.wait_in_side_list() {
-            drop(entry);
-            two_locks("wait", foreign);
-        }
-        *this.holds = false;
-        let next = release(&mut entry);
-        entry.unlock_and_wake(next);
-        Poll::Pending
+        let wait = waiter.as_mut().poll_wait(cx, |entry| {
+            let waits = entry.wait_in_side_list(|mut queue| {
+                let next = release(&mut queue);
+                queue.unlock_and_wake(next);
+            });
+            waits.unwrap_or_else(|foreign| two_locks("wait", foreign))
+        });
+        // SAFETY: a wait that is granted holds the lock, and gives it to the guard.
+        wait.map(|(waiting, ())| unsafe { waiting.into_guard(waiter.location()) })
     }
 
-    /// The guard of the lock that is held.
-    fn take_guard(self: Pin<&mut Self>) -> G {
-        let this = self.project();
-        assert!(std::mem::take(this.holds), "Condition::wait: the future was polled after it was ready");
-        // SAFETY: the lock was held by this future, and is not any more.
-        unsafe { G::from_way(this.waiter.handle().lock.clone(), this.waiter.place()) }
-    }
-
-    /// The reverse: the guard's lock is held by this future again.
-    fn put_back(self: Pin<&mut Self>, guard: G) {
-        drop(guard.into_way());
-        *self.project().holds = true;
+    /// Begins anew, with a lock that is held.
+    fn restart(mut self: Pin<&mut Self>, condition: &'c Condition, guard: G) {
+        let location = self.waiter.location();
+        let waiter = Waiter::new(Waiting { condition, lock: guard.into_way() }, ());
+        self.set(Wait { waiter: waiter.called_at(location) });
     }
 }
 
 impl<G: Guard> Future for Wait<'_, G> {
     type Output = G;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
-        ready!(self.as_mut().poll_relock(cx));
-        Poll::Ready(self.take_guard())
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
+        self.poll_relock(cx).map(|(_, guard)| guard)
     }
 }
 
 impl<G: Guard> fmt::Debug for Wait<'_, G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait").field("waiter", &self.waiter).field("holds_the_lock", &self.holds).finish()
+        f.debug_tuple("Wait").field(&self.waiter).finish()
     }
 }
 
@@ -243,17 +244,16 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<G> {
         let mut this = self.project();
-        loop {
-            if this.wait.holds {
-                // While the condition runs, the guard sees to it that a panic releases the lock.
-                let mut guard = this.wait.as_mut().take_guard();
-                if !(this.condition)(&mut *guard) {
-                    return Poll::Ready(guard);
-                }
-                this.wait.as_mut().put_back(guard);
-            }
-            ready!(this.wait.as_mut().poll_relock(cx));
+        let (condition, mut guard) = match this.wait.as_mut().take_lock() {
+            Some(first) => first,
+            None => ready!(this.wait.as_mut().poll_relock(cx)),
+        };
+        // While the predicate runs, the guard sees to it that a panic releases the lock.
+        while (this.condition)(&mut *guard) {
+            this.wait.as_mut().restart(condition, guard);
+            (_, guard) = ready!(this.wait.as_mut().poll_relock(cx));
         }
+        Poll::Ready(guard)
     }
 }
 

@@ -149,7 +149,7 @@ mod tests {
 
     /// Gives `parcels` back to a store with `inside` newer items, and takes all out. Returns the number of steps.
     fn steps<S: Store<Item = u64> + Debug>(parcels: impl Iterator<Item = u64>, n: u64, inside: u64) -> usize {
-        let (mut store, mut spare) = (S::default(), Vec::new());
+        let (mut store, mut spare) = (S::EMPTY, Vec::new());
         (n..n + inside).for_each(|order| store.push(order, &mut Some(order)));
         let before = STEPS.get();
         for order in parcels {

@@ -2,7 +2,9 @@
 
 use crate::{
     error::TaskDoneError,
-    raw::{Cargo, JOINERS, QueueProtocol, RawQueue},
+    queue::AnyQueue,
+    settle::release_joiners,
+    state::{JOINERS, QueueProtocol, Request},
     store::{Fifo, Store},
 };
 use pin_project_lite::pin_project;
@@ -12,22 +14,77 @@ use std::{
     pin::Pin,
     task::{Context, Poll},
 };
-use waitline::{Handle, Locked, WaitQueue, Waiter};
+use waitline::{Handle, WaitQueue, Waiter};
 
-impl<T, S: Store<Item = T>> RawQueue<S> {
-    pub(crate) fn task_done(&self) -> Result<(), TaskDoneError> {
+impl<T, S: Store<Item = T>> AnyQueue<S> {
+    /// Says that an item which was taken has been worked on. The meaning of `asyncio.Queue.task_done`.
+    ///
+    /// # Errors
+    ///
+    /// If there were more calls than items; nothing has changed then.
+    ///
+    /// ```
+    /// let queue = waitline_queue::Queue::bounded(8);
+    /// queue.try_put(1).unwrap();
+    /// queue.try_get().unwrap();
+    /// assert_eq!(queue.task_done(), Ok(()));
+    /// assert!(queue.task_done().is_err());
+    /// ```
+    pub fn task_done(&self) -> Result<(), TaskDoneError> {
+        let is_done = self.section(|queue| {
+            let is_done = queue.finish_item();
+            if is_done {
+                release_joiners(queue);
+            }
+            is_done
+        });
+        if !is_done {
+            return Err(TaskDoneError);
+        }
         self.queue().origin().item_done();
-        if self.turn(|mut turn| turn.finish()) { Ok(()) } else { Err(TaskDoneError) }
+        Ok(())
     }
 
+    /// The number of items that were ever put, minus the calls of [`task_done`](Self::task_done), minus those
+    /// that [`close_now`](Self::close_now) took out.
+    ///
+    /// ```
+    /// let queue = waitline_queue::Queue::bounded(8);
+    /// queue.try_put(1).unwrap();
+    /// queue.try_get().unwrap();
+    /// assert_eq!(queue.unfinished(), 1);
+    /// ```
+    pub fn unfinished(&self) -> usize {
+        self.queue().lock().unfinished()
+    }
+
+    /// Waits until no item is [`unfinished`](Self::unfinished). The meaning of `asyncio.Queue.join`.
+    ///
+    /// It is enough that this comes true once after the first poll, whatever is put afterwards.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let queue = waitline_queue::Queue::bounded(8);
+    /// queue.put(1).await.unwrap();
+    /// let worker = async {
+    ///     queue.get().await.unwrap();
+    ///     queue.task_done().unwrap();
+    /// };
+    /// futures_lite::future::zip(queue.join(), worker).await;
+    /// # });
+    /// ```
     #[track_caller]
-    pub(crate) fn join(&self) -> Join<'_, T, S> {
-        Join { waiter: Waiter::new(Joiner(self), Cargo::EMPTY) }
+    pub fn join(&self) -> Join<'_, T, S> {
+        Join { waiter: Waiter::new(Joiner(self), Request::EMPTY) }
     }
 }
 
-/// The handle of a join: what it is granted is the news, which nobody else needs.
-struct Joiner<'a, S: Store>(&'a RawQueue<S>);
+/// The handle of a join.
+struct Joiner<'a, S: Store>(&'a AnyQueue<S>);
 
 impl<T, S: Store<Item = T>> Handle for Joiner<'_, S> {
     const CALL: &'static str = "join";
@@ -38,11 +95,7 @@ impl<T, S: Store<Item = T>> Handle for Joiner<'_, S> {
         self.0.queue()
     }
 
-    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, _: &mut Cargo<T>) {
-        drop(queue);
-    }
-
-    fn cancel_granted(&self, _: &mut Cargo<T>) {}
+    fn cancel_granted(&self, _: &mut Request<T>) {}
 }
 
 pin_project! {
@@ -73,16 +126,12 @@ impl<T, S: Store<Item = T>> Future for Join<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut waiter = self.project().waiter;
-        let raw = waiter.handle().0;
-        let Some(cargo) = waiter.as_mut().fresh() else { return waiter.poll_grant(cx) };
-        cargo.check_not_over();
-        while raw.unfinished() > 0 {
-            if raw.wait(waiter.as_mut(), cx, JOINERS, |turn| turn.unfinished() > 0) {
-                return Poll::Pending;
-            }
+        if waiter.as_mut().finish_if(|joiner, _| joiner.0.unfinished() == 0).is_some() {
+            return Poll::Ready(());
         }
-        waiter.data().end();
-        Poll::Ready(())
+        let wait = waiter
+            .poll_wait(cx, |entry| if entry.unfinished() == 0 { entry.ready() } else { entry.wait_in::<JOINERS>() });
+        wait.map(drop)
     }
 }
 

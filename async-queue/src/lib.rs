@@ -228,20 +228,23 @@ pub mod channel;
 mod compile_fail;
 mod error;
 mod get;
+mod get_many;
 mod heap;
 mod join;
 mod put;
 mod queue;
-mod raw;
+mod reserve;
 mod settle;
+mod state;
 mod store;
-mod turn;
 
 pub use error::{Closed, GetError, PutError, TaskDoneError, TryGetError, TryPutError, TryReserveError};
-pub use get::{Get, GetMany, Items};
+pub use get::Get;
+pub use get_many::{GetMany, Items};
 pub use join::Join;
-pub use put::{Put, Reserve, Slot};
-pub use queue::{LifoQueue, PriorityQueue, Queue};
+pub use put::Put;
+pub use queue::{AnyQueue, LifoQueue, PriorityQueue, Queue};
+pub use reserve::{Reserve, Slot};
 
 /// The orders in which items leave a queue. They serve to name the type of a future or a slot, as in
 /// `Put<'_, T, order::Priority<T>>`, and do nothing by themselves.

@@ -1,9 +1,6 @@
 //! In which order items leave a queue: the three stores that a queue can keep its items in.
 
-use crate::{
-    heap::{self, Returned},
-    raw::polled_after_ready,
-};
+use crate::heap::{self, Returned};
 use std::{cmp::Reverse, collections::VecDeque, fmt, mem};
 
 /// First in, first out: the order of [`Queue`](crate::Queue) and of [`channel`](crate::channel).
@@ -69,9 +66,18 @@ impl<T> Parcel<T> {
 /// A collection of items that knows which one leaves next.
 ///
 /// A call whose comparison of two items panics has changed nothing; an item that it was to take is still in its place.
-pub trait Store: Default {
+pub trait Store: Sized {
     /// What is kept.
     type Item;
+
+    /// What a queue with this order is called.
+    const NAME: &'static str;
+
+    /// What `bounded(0)` says.
+    const NO_CAPACITY: &'static str;
+
+    /// No items.
+    const EMPTY: Self;
 
     /// Whether `push` compares items.
     const COMPARES: bool;
@@ -106,19 +112,27 @@ pub trait Store: Default {
     fn into_items(self) -> Vec<Self::Item>;
 }
 
-/// The item that a call was given.
-fn taken<T>(item: &mut Option<T>) -> T {
-    item.take().unwrap_or_else(|| polled_after_ready())
+macro_rules! no_capacity {
+    ($queue:literal) => {
+        concat!(
+            $queue,
+            "::bounded: the capacity is 0 and must be at least 1; a queue without a limit is ",
+            $queue,
+            "::unbounded()"
+        )
+    };
 }
 
-impl<T> Fifo<T> {
-    pub(crate) const fn new() -> Self {
-        Fifo { ring: VecDeque::new(), returned: Returned::new() }
-    }
+/// The item that a call was given.
+fn taken<T>(item: &mut Option<T>) -> T {
+    item.take().expect("a put has an item until it has put")
 }
 
 impl<T> Store for Fifo<T> {
     type Item = T;
+    const NAME: &'static str = "Queue";
+    const NO_CAPACITY: &'static str = no_capacity!("Queue");
+    const EMPTY: Self = Fifo { ring: VecDeque::new(), returned: Returned::new() };
     const COMPARES: bool = false;
 
     #[inline]
@@ -161,14 +175,11 @@ impl<T> Store for Fifo<T> {
     }
 }
 
-impl<T> Lifo<T> {
-    pub(crate) const fn new() -> Self {
-        Lifo { stack: Vec::new(), returned: Returned::new() }
-    }
-}
-
 impl<T> Store for Lifo<T> {
     type Item = T;
+    const NAME: &'static str = "LifoQueue";
+    const NO_CAPACITY: &'static str = no_capacity!("LifoQueue");
+    const EMPTY: Self = Lifo { stack: Vec::new(), returned: Returned::new() };
     const COMPARES: bool = false;
 
     #[inline]
@@ -217,14 +228,11 @@ impl<T: Ord> Priority<T> {
     }
 }
 
-impl<T> Priority<T> {
-    pub(crate) const fn new() -> Self {
-        Priority(Vec::new())
-    }
-}
-
 impl<T: Ord> Store for Priority<T> {
     type Item = T;
+    const NAME: &'static str = "PriorityQueue";
+    const NO_CAPACITY: &'static str = no_capacity!("PriorityQueue");
+    const EMPTY: Self = Priority(Vec::new());
     const COMPARES: bool = true;
 
     #[inline]
@@ -259,24 +267,6 @@ impl<T: Ord> Store for Priority<T> {
         let mut parcels = mem::take(&mut self.0);
         parcels.sort_unstable_by(|a, b| a.item.cmp(&b.item).then(a.order.cmp(&b.order)));
         parcels.into_iter().map(|parcel| parcel.item).collect()
-    }
-}
-
-impl<T> Default for Fifo<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Default for Lifo<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Default for Priority<T> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

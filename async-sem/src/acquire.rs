@@ -3,9 +3,9 @@
 use crate::{
     closed::{AfterClose, Closed, OrClosed, closed, open},
     permit::{AnySemaphore, OwnedPermit, Permit},
-    raw::CLOSED,
+    raw::{CLOSED, OPEN},
     semaphore::Semaphore,
-    wait::{Open, Via, poll_acquire, poll_after_close},
+    wait::{Via, poll_acquire, poll_after_close},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -90,18 +90,19 @@ impl<'a, S: AnySemaphore> Acquire<'a, S> {
 
     pub(crate) fn poll_after_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Permit<'a, S>> {
         let mut waiter = self.project().waiter;
-        poll_after_close(waiter.as_mut(), cx).map(|outcome| match outcome {
-            Ok(permits) => Permit::new(waiter.handle().0, permits, waiter.place()),
-            Err(Open) => open::<S>("acquire"),
-        })
+        match poll_after_close(waiter.as_mut(), cx) {
+            Poll::Ready((_, OPEN)) => open::<S>("acquire"),
+            Poll::Ready((semaphore, permits)) => Poll::Ready(Permit::new(semaphore, permits, waiter.location())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     #[inline(always)]
     pub(crate) fn poll_or_closed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Permit<'a, S>, Closed>> {
         let mut waiter = self.project().waiter;
         match poll_acquire(waiter.as_mut(), cx) {
-            Poll::Ready(CLOSED) => Poll::Ready(Err(Closed)),
-            Poll::Ready(permits) => Poll::Ready(Ok(Permit::new(waiter.handle().0, permits, waiter.place()))),
+            Poll::Ready((_, CLOSED)) => Poll::Ready(Err(Closed)),
+            Poll::Ready((semaphore, permits)) => Poll::Ready(Ok(Permit::new(semaphore, permits, waiter.location()))),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -114,8 +115,8 @@ impl<'a, S: AnySemaphore> Future for Acquire<'a, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         match poll_acquire(waiter.as_mut(), cx) {
-            Poll::Ready(CLOSED) => closed::<S>("acquire"),
-            Poll::Ready(permits) => Poll::Ready(Permit::new(waiter.handle().0, permits, waiter.place())),
+            Poll::Ready((_, CLOSED)) => closed::<S>("acquire"),
+            Poll::Ready((semaphore, permits)) => Poll::Ready(Permit::new(semaphore, permits, waiter.location())),
             Poll::Pending => Poll::Pending,
         }
     }
@@ -200,19 +201,20 @@ impl<S: AnySemaphore> AcquireOwned<S> {
 
     pub(crate) fn poll_after_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<OwnedPermit<S>> {
         let mut waiter = self.project().waiter;
-        poll_after_close(waiter.as_mut(), cx).map(|outcome| match outcome {
-            Ok(permits) => OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place()),
-            Err(Open) => open::<S>("acquire_owned"),
-        })
+        match poll_after_close(waiter.as_mut(), cx) {
+            Poll::Ready((_, OPEN)) => open::<S>("acquire_owned"),
+            Poll::Ready((semaphore, permits)) => Poll::Ready(OwnedPermit::new(semaphore, permits, waiter.location())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 
     #[inline(always)]
     pub(crate) fn poll_or_closed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<OwnedPermit<S>, Closed>> {
         let mut waiter = self.project().waiter;
         match poll_acquire(waiter.as_mut(), cx) {
-            Poll::Ready(CLOSED) => Poll::Ready(Err(Closed)),
-            Poll::Ready(permits) => {
-                Poll::Ready(Ok(OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place())))
+            Poll::Ready((_, CLOSED)) => Poll::Ready(Err(Closed)),
+            Poll::Ready((semaphore, permits)) => {
+                Poll::Ready(Ok(OwnedPermit::new(semaphore, permits, waiter.location())))
             }
             Poll::Pending => Poll::Pending,
         }
@@ -226,8 +228,8 @@ impl<S: AnySemaphore> Future for AcquireOwned<S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         match poll_acquire(waiter.as_mut(), cx) {
-            Poll::Ready(CLOSED) => closed::<S>("acquire_owned"),
-            Poll::Ready(permits) => Poll::Ready(OwnedPermit::new(waiter.handle().0.clone(), permits, waiter.place())),
+            Poll::Ready((_, CLOSED)) => closed::<S>("acquire_owned"),
+            Poll::Ready((semaphore, permits)) => Poll::Ready(OwnedPermit::new(semaphore, permits, waiter.location())),
             Poll::Pending => Poll::Pending,
         }
     }

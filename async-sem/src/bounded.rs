@@ -73,7 +73,7 @@ impl BoundedSemaphore {
         pub const fn new(bound: usize) -> Self {
             assert!(bound <= MAX_PERMITS, "BoundedSemaphore::new: more permits than MAX_PERMITS (usize::MAX / 2)");
             let mut raw = RawSemaphore::new(bound);
-            raw.origin_mut().set_kind("BoundedSemaphore");
+            raw.set_kind("BoundedSemaphore");
             BoundedSemaphore { raw, bound, forgotten: AtomicUsize::new(0) }
         }
     }
@@ -87,7 +87,7 @@ impl BoundedSemaphore {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.raw.origin_mut().set_label(label);
+            self.raw.set_label(label);
             self
         }
     }

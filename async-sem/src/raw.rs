@@ -31,8 +31,8 @@
 
 use std::{fmt, task::Waker};
 use waitline::{
-    FirstPanic, List, Locked, Protocol, WaitQueue, Wakers, const_unless_loom,
-    diagnostics::{Caller, Hold, Origin},
+    FirstPanic, List, Locked, Protocol, WaitQueue, Wakers, busy_or, const_unless_loom,
+    diagnostics::{Caller, Hold},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -41,6 +41,9 @@ pub(crate) const MAX_PERMITS: usize = usize::MAX >> 1;
 
 /// What a waiter wants, and is told, once the semaphore is closed: more than any number of permits (S7).
 pub(crate) const CLOSED: usize = usize::MAX;
+
+/// What a wait for the time after the close is told if the semaphore is open.
+pub(crate) const OPEN: usize = usize::MAX - 1;
 
 const GUARDED: usize = 1;
 
@@ -127,8 +130,14 @@ impl RawSemaphore {
 
     /// What the semaphore is called in reports, to be named.
     #[inline]
-    pub(crate) const fn origin_mut(&mut self) -> &mut Origin {
-        self.0.origin_mut()
+    pub(crate) const fn set_kind(&mut self, kind: &'static str) {
+        self.0.set_kind(kind);
+    }
+
+    /// Sets what the user calls the semaphore in reports.
+    #[inline]
+    pub(crate) const fn set_label(&mut self, label: &'static str) {
+        self.0.set_label(label);
     }
 
     /// Notes that whoever calls has got permits.
@@ -148,11 +157,11 @@ impl RawSemaphore {
     /// Never blocks.
     pub(crate) fn debug_fields(&self, out: &mut fmt::DebugStruct<'_, '_>) {
         out.field("available", &self.free());
-        match self.0.try_lock().map(|queue| (queue.len(), queue.closed)) {
-            Some((waiters, false)) => out.field("waiters", &waiters),
-            Some((waiters, true)) => out.field("waiters", &waiters).field("closed", &true),
-            None => out.field("waiters", &format_args!("<busy>")),
-        };
+        let seen = self.0.try_lock().map(|queue| (queue.len(), queue.closed));
+        out.field("waiters", busy_or(&seen.map(|seen| seen.0)));
+        if matches!(seen, Some((_, true))) {
+            out.field("closed", &true);
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -172,28 +181,18 @@ impl RawSemaphore {
         if !mark_closed(&mut queue) {
             return false;
         }
-        let mut wakers = Wakers::<ROUND>::new();
         let mut panic = FirstPanic::new();
-        while tell_closed(&mut queue, &mut wakers) {
-            drop(queue);
-            panic.catch(|| wakers.wake_all());
-            queue = self.0.lock();
-        }
-        let others = !queue.is_empty();
-        drop(queue);
-        panic.catch(|| wakers.wake_all());
-        if others {
-            // They came between two rounds, and those who were told stood before them: S3.
-            panic.catch(|| self.distribute_owned());
-        }
+        panic.catch(|| queue.wake_in_rounds::<ROUND>(|mut queue, wakers| tell_closed(&mut queue, wakers)));
+        // Others may have come between two rounds, and those who were told stood before them: S3.
+        panic.catch(|| self.distribute_after_close());
         panic.resume();
         true
     }
 
-    /// Distributes what is free at a closed semaphore, whose word whoever holds the mutex owns.
-    fn distribute_owned(&self) {
+    /// Distributes what is free at a closed semaphore, whose word is owned by the section.
+    fn distribute_after_close(&self) {
         let queue = self.0.lock();
-        let free = owned_permits(&queue);
+        let free = owned_permits(queue.word());
         self.distribute(queue, free);
     }
 
@@ -246,7 +245,7 @@ impl RawSemaphore {
         let queue = self.0.lock();
         // The last waiter may have left before we had the mutex; then others change the word as we do.
         if !self.release_unguarded(n, past_max)? {
-            let free = permits(owned_word(&queue));
+            let free = permits(owned_word(queue.word()));
             let free = permits(plus(pack(free, false), n, past_max)?);
             self.distribute(queue, free);
         }
@@ -265,7 +264,7 @@ impl RawSemaphore {
         // The usual case first: one waiter gets all that there is.
         let Some(first) = grant_next(&mut queue, &mut free) else {
             // The first waiter wants more, or the semaphore is closed. Either way S1 keeps the bit.
-            return set_owned_word(&queue, free, true);
+            return set_owned_word(queue.word(), free, true);
         };
         if free > 0 && !queue.is_empty() {
             return self.distribute_more(queue, free, first);
@@ -275,26 +274,20 @@ impl RawSemaphore {
 
     /// The rest of a distribution, in rounds of [`ROUND`] wakers. There are waiters left.
     #[cold]
-    fn distribute_more<'a>(&'a self, mut queue: Locked<'a, SemProtocol>, mut free: usize, first: Waker) {
-        let mut wakers = Wakers::<ROUND>::new();
-        wakers.push(first);
-        let mut panic = FirstPanic::new();
-        loop {
+    fn distribute_more(&self, queue: Locked<'_, SemProtocol>, mut free: usize, first: Waker) {
+        let mut first = Some(first);
+        queue.wake_in_rounds::<ROUND>(|mut queue, wakers| {
+            match first.take() {
+                Some(first) => wakers.push(first),
+                // Of no meaning, but no harm either, if others have served or dismissed the rest meanwhile.
+                None => free = owned_permits(queue.word()),
+            }
             while !wakers.is_full() {
-                let Some(next) = grant_next(&mut queue, &mut free) else { break };
+                let Some(next) = grant_next(&mut queue, &mut free) else { return false };
                 wakers.push(next);
             }
-            let more = wakers.is_full();
-            drop(queue);
-            panic.catch(|| wakers.wake_all());
-            if !more {
-                break;
-            }
-            queue = self.0.lock();
-            // Of no meaning, but no harm either, if others have served or dismissed the rest meanwhile.
-            free = permits(owned_word(&queue));
-        }
-        panic.resume();
+            true
+        });
     }
 
     /// Takes up to `n` of the free permits, waiters or not, but none that is on its way to a waiter (S3).
@@ -303,7 +296,7 @@ impl RawSemaphore {
         let word = queue.word();
         let mut seen = word.load(Ordering::Relaxed);
         loop {
-            let due = queue.front(QUEUE).is_some_and(|mut first| *first.data() <= permits(seen));
+            let due = queue.front::<QUEUE>().is_some_and(|mut first| *first.data() <= permits(seen));
             let taken = if due { 0 } else { n.min(permits(seen)) };
             // Ordering: Relaxed; the permits go nowhere. Releases before this one stay visible by S6.
             match word.compare_exchange(seen, seen - pack(taken, false), Ordering::Relaxed, Ordering::Relaxed) {
@@ -316,26 +309,20 @@ impl RawSemaphore {
 
 /// The word, while we own it: with the mutex held and `GUARDED` set (S2).
 #[inline(always)]
-pub(crate) fn owned_word(queue: &Locked<'_, SemProtocol>) -> usize {
+fn owned_word(word: &AtomicUsize) -> usize {
     // Ordering: Acquire pairs with the Release in `release_unguarded`, for free permits from before the word was
     // guarded: they may be granted, or stored again, from here (S6).
-    queue.word().load(Ordering::Acquire)
+    word.load(Ordering::Acquire)
 }
 
 /// The number of free permits, while we own the word.
 #[inline(always)]
-pub(crate) fn owned_permits(queue: &Locked<'_, SemProtocol>) -> usize {
-    permits(owned_word(queue))
-}
-
-/// Writes the word while we own it (S2), and gives it away if it is not to be `guarded` any more.
-#[inline(always)]
-pub(crate) fn set_owned_word(queue: &Locked<'_, SemProtocol>, free: usize, guarded: bool) {
-    set_word(queue.word(), free, guarded);
+pub(crate) fn owned_permits(word: &AtomicUsize) -> usize {
+    permits(owned_word(word))
 }
 
 #[inline(always)]
-fn set_word(word: &AtomicUsize, free: usize, guarded: bool) {
+pub(crate) fn set_owned_word(word: &AtomicUsize, free: usize, guarded: bool) {
     // Ordering: Release pairs with the Acquire in `try_acquire` and `try_acquire_or_announce`.
     word.store(pack(free, guarded), Ordering::Release);
 }
@@ -346,10 +333,10 @@ fn set_word(word: &AtomicUsize, free: usize, guarded: bool) {
 #[inline(always)]
 fn grant_next(queue: &mut Locked<'_, SemProtocol>, free: &mut usize) -> Option<Waker> {
     let (word, others, closed) = (queue.word(), queue.len() > 1, queue.closed);
-    let mut first = queue.front(QUEUE)?;
+    let mut first = queue.front::<QUEUE>()?;
     *free = free.checked_sub(*first.data())?;
     // S4: before the grant, so that the waiter finds the word as its grant has left it.
-    set_word(word, *free, others | closed);
+    set_owned_word(word, *free, others | closed);
     Some(first.grant())
 }
 
@@ -361,13 +348,13 @@ fn mark_closed(queue: &mut Locked<'_, SemProtocol>) -> bool {
     queue.closed = true;
     // Ordering: Relaxed; what this is to say is said by the mutex, and releases before it stay visible by S6.
     queue.word().fetch_or(GUARDED, Ordering::Relaxed);
-    queue.for_each(QUEUE, |wants| *wants = CLOSED);
+    queue.for_each::<QUEUE>(|wants| *wants = CLOSED);
     true
 }
 
 /// Ends the waits that the close has failed, until `wakers` is full; `true` if some are left. With the mutex held.
 fn tell_closed(queue: &mut Locked<'_, SemProtocol>, wakers: &mut Wakers<ROUND>) -> bool {
-    while let Some(mut first) = queue.front(QUEUE) {
+    while let Some(mut first) = queue.front::<QUEUE>() {
         if *first.data() != CLOSED {
             return false;
         }
@@ -391,8 +378,7 @@ pub(crate) enum Entering {
 
 /// Takes `n` permits, or sees to it that those who release permits look at the queue. With the mutex held.
 #[inline(always)]
-pub(crate) fn try_acquire_or_announce(queue: &Locked<'_, SemProtocol>, n: usize) -> Entering {
-    let word = queue.word();
+pub(crate) fn try_acquire_or_announce(word: &AtomicUsize, n: usize, closed: bool) -> Entering {
     let mut seen = word.load(Ordering::Relaxed);
     while !is_guarded(seen) {
         let fits = permits(seen) >= n;
@@ -410,18 +396,18 @@ pub(crate) fn try_acquire_or_announce(queue: &Locked<'_, SemProtocol>, n: usize)
         }
     }
     // Guarded for others who wait, or for ever.
-    if queue.closed { Entering::Closed } else { Entering::Announced }
+    if closed { Entering::Closed } else { Entering::Announced }
 }
 
 /// Takes `n` permits of a closed semaphore, if they are free and nobody waits for them. With the mutex held.
 ///
 /// `false`: the caller must enter the queue before it lets go of the mutex.
-pub(crate) fn try_acquire_after_close(queue: &Locked<'_, SemProtocol>, n: usize) -> bool {
-    let free = owned_permits(queue);
+pub(crate) fn try_acquire_after_close(word: &AtomicUsize, n: usize, has_waiters: bool) -> bool {
+    let free = owned_permits(word);
     // To want nothing is to pass nobody.
-    let fits = n <= free && (queue.is_empty() || n == 0);
+    let fits = n <= free && (!has_waiters || n == 0);
     if fits {
-        set_owned_word(queue, free - n, true);
+        set_owned_word(word, free - n, true);
     }
     fits
 }

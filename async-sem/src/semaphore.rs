@@ -115,7 +115,7 @@ impl Semaphore {
         /// ```
         #[inline]
         pub const fn with_label(mut self, label: &'static str) -> Self {
-            self.0.origin_mut().set_label(label);
+            self.0.set_label(label);
             self
         }
     }

@@ -1,11 +1,10 @@
 //! The side of those who wait: how a future enters the queue, learns its outcome, or gives up.
 
 use crate::raw::{
-    CLOSED, Entering, PastMax, QUEUE, Raw, RawSemaphore, SemProtocol, owned_permits, set_owned_word,
+    CLOSED, Entering, MAX_PERMITS, OPEN, PastMax, QUEUE, Raw, SemProtocol, owned_permits, set_owned_word,
     try_acquire_after_close, try_acquire_or_announce,
 };
 use std::{
-    mem,
     ops::Deref,
     pin::Pin,
     task::{Context, Poll},
@@ -26,10 +25,10 @@ impl<R: Deref<Target: Raw>> Handle for Via<R> {
     }
 
     fn cancel_queued(&self, queue: Locked<'_, SemProtocol>, _wanted: &mut usize) {
-        let free = owned_permits(&queue);
+        let free = owned_permits(queue.word());
         if queue.is_empty() {
             // We have been the last: S1.
-            set_owned_word(&queue, free, queue.closed);
+            set_owned_word(queue.word(), free, queue.closed);
         } else {
             // We may have been the first, and have held back others who fit. (None does if it is closed: S7.)
             self.0.raw().distribute(queue, free);
@@ -37,86 +36,52 @@ impl<R: Deref<Target: Raw>> Handle for Via<R> {
     }
 
     fn cancel_granted(&self, granted: &mut usize) {
-        if *granted != CLOSED {
+        if *granted <= MAX_PERMITS {
             // Saturated releases are never refused.
             _ = self.0.raw().release(*granted, PastMax::Saturate);
         }
     }
 }
 
-/// Polls a wait for permits; ready with their number when they are ours, or with [`CLOSED`].
+/// Polls a wait for permits; ready with the way to the semaphore and with the permits, which are the caller's from there
+/// on, or [`CLOSED`].
 #[inline(always)]
-pub(crate) fn poll_acquire<R>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<usize>
+pub(crate) fn poll_acquire<R>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<(R, usize)>
 where
     R: Deref<Target: Raw>,
 {
-    let Some(wanted) = waiter.as_mut().fresh().copied() else {
-        return waiter.as_mut().poll_grant(cx).map(|()| *waiter.data());
-    };
-    if waiter.handle().0.raw().try_acquire(wanted) { Poll::Ready(wanted) } else { enter(waiter, cx, wanted) }
-}
-
-#[cold]
-fn enter<R>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>, wanted: usize) -> Poll<usize>
-where
-    R: Deref<Target: Raw>,
-{
-    let mut entry = waiter.entry(cx.waker());
-    match try_acquire_or_announce(&entry, wanted) {
-        Entering::Taken => {
-            // The entry's waker is foreign code: if its drop panics, the permits are not lost.
-            let taken = Taken { raw: entry.handle().0.raw(), permits: wanted };
-            drop(entry);
-            mem::forget(taken);
-            Poll::Ready(wanted)
+    if let Some((Via(from), n)) = waiter.as_mut().finish_if(|via, n| via.0.raw().try_acquire(*n)) {
+        return Poll::Ready((from, n));
+    }
+    let wait = waiter.poll_wait(cx, |mut entry| {
+        let (wanted, closed) = (*entry.data(), entry.closed);
+        match try_acquire_or_announce(entry.word(), wanted, closed) {
+            Entering::Taken => entry.ready(),
+            Entering::Announced => entry.wait_in::<QUEUE>(),
+            Entering::Closed => {
+                *entry.data() = CLOSED;
+                entry.ready()
+            }
         }
-        Entering::Announced => {
-            entry.wait_in(QUEUE);
-            Poll::Pending
-        }
-        Entering::Closed => Poll::Ready(CLOSED),
-    }
+    });
+    wait.map(|(Via(from), n)| (from, n))
 }
 
-/// Polls a wait for permits of a closed semaphore; `Err` if it is open.
-pub(crate) fn poll_after_close<R>(
-    mut waiter: Pin<&mut Waiter<Via<R>>>,
-    cx: &mut Context<'_>,
-) -> Poll<Result<usize, Open>>
+/// Polls a wait for permits of a closed semaphore; as [`poll_acquire`], or ready with [`OPEN`].
+pub(crate) fn poll_after_close<R>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<(R, usize)>
 where
     R: Deref<Target: Raw>,
 {
-    if waiter.has_begun() {
-        return waiter.as_mut().poll_grant(cx).map(|()| Ok(*waiter.data()));
-    }
-    let wanted = *waiter.as_mut().data();
-    let mut entry = waiter.entry(cx.waker());
-    if !entry.closed {
-        return Poll::Ready(Err(Open));
-    }
-    if try_acquire_after_close(&entry, wanted) {
-        // As in `enter`.
-        let taken = Taken { raw: entry.handle().0.raw(), permits: wanted };
-        drop(entry);
-        mem::forget(taken);
-        return Poll::Ready(Ok(wanted));
-    }
-    entry.wait_in(QUEUE);
-    Poll::Pending
-}
-
-/// The semaphore is not closed.
-pub(crate) struct Open;
-
-/// Permits that were taken and that nobody owns yet: a panic in between gives them back.
-struct Taken<'a> {
-    raw: &'a RawSemaphore,
-    permits: usize,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        // Saturated releases are never refused.
-        _ = self.raw.release(self.permits, PastMax::Saturate);
-    }
+    let wait = waiter.poll_wait(cx, |mut entry| {
+        let (wanted, has_waiters) = (*entry.data(), entry.has_waiters::<QUEUE>());
+        if !entry.closed {
+            *entry.data() = OPEN;
+            entry.ready()
+        } else if try_acquire_after_close(entry.word(), wanted, has_waiters) {
+            entry.ready()
+        } else {
+            entry.wait_in::<QUEUE>()
+        }
+    });
+    wait.map(|(Via(from), n)| (from, n))
 }

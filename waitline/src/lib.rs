@@ -10,92 +10,77 @@
 //! [`waitline-sem`]: https://docs.rs/waitline-sem
 //! [`waitline-queue`]: https://docs.rs/waitline-queue
 //!
-//! # A primitive in forty lines
+//! # A primitive in thirty lines
 //!
-//! A gate that lets one waiter through at each `open`. The future decides, with the mutex held, whether it must wait
-//! ([`Entry`]); whoever has something to give hands it to the [`Front`] waiter; and [`Handle`] says what is to be done with
-//! a gift whose waiter is dropped.
+//! A gate that lets one waiter through at each `open`. [`Waiter::wait`] drives the wait: its closure runs once, with the
+//! mutex held, and says whether the waiter is [`ready`](Entry::ready) or must [`wait_in`](Entry::wait_in) a list. A method that
+//! gives something away [grants](Front::grant) the [`front`](Locked::front) waiter. And a [`Handle`] says what becomes of a grant
+//! whose waiter is dropped.
 //!
 //! ```
-//! use pin_project_lite::pin_project;
-//! use std::{future::Future, pin::Pin, task::{Context, Poll}};
-//! use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter};
+//! use std::pin::pin;
+//! use waitline::{Front, Handle, OneList, WaitQueue, Waiter};
 //!
-//! enum GateProtocol {}
-//!
-//! impl Protocol for GateProtocol {
-//!     type Word = ();
-//!     type State = usize; // passes that nobody waits for
-//!     type Data = ();
-//!     type Lists = [List<()>; 1];
-//! }
-//!
-//! pub struct Gate(WaitQueue<GateProtocol>);
+//! struct Gate(WaitQueue<OneList<usize>>); // the state: passes that no waiter has taken
 //!
 //! impl Gate {
-//!     pub fn open(&self) {
+//!     fn open(&self) {
 //!         let mut queue = self.0.lock();
-//!         let next = queue.front(0).map(|first| first.grant());
-//!         if next.is_none() {
-//!             *queue += 1;
-//!         }
-//!         drop(queue); // wakers are foreign code: never under the mutex
-//!         if let Some(waker) = next {
-//!             waker.wake();
-//!         }
+//!         let waker = queue.front::<0>().map(Front::grant);
+//!         *queue += usize::from(waker.is_none());
+//!         queue.unlock_and_wake(waker); // wakers are foreign code: never under the mutex
 //!     }
 //!
-//!     pub fn pass(&self) -> Pass<'_> {
-//!         Pass { waiter: Waiter::new(ByRef(self), ()) }
+//!     async fn pass(&self) {
+//!         let waiter = pin!(Waiter::new(self, ()));
+//!         let wait = waiter.wait(|mut passes| match passes.checked_sub(1) {
+//!             Some(rest) => {
+//!                 *passes = rest;
+//!                 passes.ready()
+//!             }
+//!             None => passes.wait_in::<0>(),
+//!         });
+//!         wait.await;
 //!     }
 //! }
 //!
-//! struct ByRef<'a>(&'a Gate);
-//!
-//! impl Handle for ByRef<'_> {
-//!     type Protocol = GateProtocol;
-//!     fn queue(&self) -> &WaitQueue<GateProtocol> {
-//!         &self.0.0
+//! impl Handle for &Gate {
+//!     type Protocol = OneList<usize>;
+//!     fn queue(&self) -> &WaitQueue<OneList<usize>> {
+//!         &self.0
 //!     }
-//!     fn cancel_queued(&self, _queue: Locked<'_, GateProtocol>, _: &mut ()) {}
 //!     fn cancel_granted(&self, _: &mut ()) {
-//!         self.0.open(); // the pass goes to the next
-//!     }
-//! }
-//!
-//! pin_project! {
-//!     pub struct Pass<'a> {
-//!         #[pin]
-//!         waiter: Waiter<ByRef<'a>>,
-//!     }
-//! }
-//!
-//! impl Future for Pass<'_> {
-//!     type Output = ();
-//!     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-//!         let waiter = self.project().waiter;
-//!         if waiter.has_begun() {
-//!             return waiter.poll_grant(cx);
-//!         }
-//!         let mut entry = waiter.entry(cx.waker());
-//!         if **entry > 0 {
-//!             **entry -= 1;
-//!             return Poll::Ready(());
-//!         }
-//!         entry.wait_in(0);
-//!         Poll::Pending
+//!         self.open(); // the next waiter gets the pass
 //!     }
 //! }
 //!
 //! let gate = Gate(WaitQueue::new((), 0));
-//! let mut waiting = Box::pin(gate.pass());
+//! let mut waiting = pin!(gate.pass());
 //! assert!(waitline::testing::poll_once(waiting.as_mut()).is_pending());
 //! gate.open();
 //! assert!(waitline::testing::poll_once(waiting.as_mut()).is_ready());
 //! ```
 //!
-//! A larger one, which uses what there is besides (data that travels with a waiter, several lists, a side list, wake-ups in
-//! rounds), is `tests/toy` in the repository.
+//! There is no call that can be made in a wrong order: an [`Entry`] is consumed by its decision, a wrong list number does not
+//! compile, and a wait that is over says so when it is polled:
+//!
+//! ```compile_fail
+//! # use waitline::{Handle, OneList, WaitQueue, Waiter};
+//! # struct Pass<'a>(&'a WaitQueue<OneList<()>>);
+//! # impl Handle for Pass<'_> {
+//! #     type Protocol = OneList<()>;
+//! #     fn queue(&self) -> &WaitQueue<OneList<()>> { self.0 }
+//! #     fn cancel_granted(&self, _: &mut ()) {}
+//! # }
+//! # let queue = WaitQueue::<OneList<()>>::new((), ());
+//! # let mut waiter = Box::pin(Waiter::new(Pass(&queue), ()));
+//! # let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+//! _ = waiter.as_mut().poll_wait(&mut cx, |entry| entry.wait_in::<1>()); // the queue has one list, number 0
+//! ```
+//!
+//! A named future pins its [`Waiter`] structurally (with pin-project-lite, say) and calls [`poll_wait`](Waiter::poll_wait) in its
+//! own `poll`. A [`Protocol`] of one's own adds an atomic word for fast paths and more lists. `tests/toy` in the repository is a
+//! larger primitive, with data that travel with a waiter, a side list, and wake-ups in rounds.
 //!
 //! # What is guaranteed
 //!
@@ -127,6 +112,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod busy;
 // What is in it is there without the feature too, and does nothing then.
 #[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod diagnostics;
@@ -139,9 +125,12 @@ pub mod sync;
 pub mod testing;
 mod wakers;
 
+pub use busy::busy_or;
 pub use first_panic::FirstPanic;
 pub(crate) use first_panic::foreign;
-pub use queue::{Entry, ForeignQueue, Front, Handle, List, Lists, Locked, Protocol, SideList, WaitQueue, Waiter};
+pub use queue::{
+    Decision, Entry, ForeignQueue, Front, Handle, List, Lists, Locked, OneList, Protocol, SideList, WaitQueue, Waiter,
+};
 pub use wakers::{WakeAll, Wakers};
 
 /// The example in the README runs as a documentation test.

@@ -90,7 +90,7 @@ impl<const N: usize> Wakers<N> {
     #[inline]
     pub fn wake_all(&mut self) {
         // The common rounds need no net: with nobody after it, a panicking waker costs nobody a wake-up.
-        if self.0.len() <= 1 { self.0.pop().wake_all() } else { self.wake_many() }
+        if self.0.len() <= 1 { self.0.pop().wake_them() } else { self.wake_many() }
     }
 
     fn wake_many(&mut self) {
@@ -105,29 +105,29 @@ impl<const N: usize> Wakers<N> {
 /// What [`Locked::unlock_and_wake`](crate::Locked::unlock_and_wake) wakes: a [`Waker`], an `Option` of one, or [`Wakers`].
 pub trait WakeAll {
     #[doc(hidden)]
-    fn wake_all(self);
+    fn wake_them(self);
 }
 
 impl WakeAll for Waker {
     #[inline(always)]
-    fn wake_all(self) {
+    fn wake_them(self) {
         foreign(|| self.wake());
     }
 }
 
 impl WakeAll for Option<Waker> {
     #[inline(always)]
-    fn wake_all(self) {
+    fn wake_them(self) {
         if let Some(waker) = self {
-            waker.wake_all();
+            waker.wake_them();
         }
     }
 }
 
 impl<const N: usize> WakeAll for Wakers<N> {
     #[inline(always)]
-    fn wake_all(mut self) {
-        Wakers::wake_all(&mut self);
+    fn wake_them(mut self) {
+        self.wake_all();
     }
 }
 

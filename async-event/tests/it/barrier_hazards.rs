@@ -78,9 +78,12 @@ fn a_panicking_wake_costs_nobody_else_the_turn() {
             let waker = if panics.contains(&n) { panicking_waker() } else { waker.waker() };
             assert!(poll_with(wait.as_mut(), &waker).is_pending());
         }
-        let message = panic_message(|| poll_once(pin!(barrier.wait())));
+        let mut leader = Box::pin(barrier.wait());
+        let message = panic_message(|| poll_once(leader.as_mut()));
         assert_eq!(message.as_deref(), Some("a waker that panics when it is woken"));
         assert_eq!(waker.count(), 99 - panics.len());
+        // Not even the leader.
+        assert!(matches!(poll_once(leader.as_mut()), Poll::Ready(Ok(turn)) if turn.is_leader() && turn.index() == 99));
         assert!(waits.iter_mut().enumerate().all(|(n, wait)| is_turn(wait.as_mut(), n)));
         assert_eq!((barrier.n_waiting(), barrier.is_broken()), (0, false));
     }

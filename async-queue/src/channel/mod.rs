@@ -26,20 +26,26 @@
 mod receiver;
 mod sender;
 
-pub use receiver::Receiver;
-pub use sender::Sender;
+pub use receiver::{Gets, Receiver};
+pub use sender::{Puts, Sender};
 
-use crate::{join::Join, raw::RawQueue, store::Fifo};
+use crate::{AnyQueue, Join, Queue};
 use std::{
     fmt,
+    marker::PhantomData,
     num::NonZeroUsize,
     panic::{RefUnwindSafe, UnwindSafe},
 };
-use waitline::sync::{Arc, atomic::AtomicUsize};
+use waitline::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 /// What the halves share: the queue, and how many of each there are.
-struct Shared<T> {
-    raw: RawQueue<Fifo<T>>,
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Shared<T> {
+    queue: Queue<T>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
 }
@@ -86,149 +92,191 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 #[track_caller]
 fn channel<T>(capacity: Option<NonZeroUsize>) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
-        raw: RawQueue::new("channel", capacity, Fifo::new()),
+        queue: AnyQueue::new("channel", capacity),
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
     });
-    (Sender(shared.clone()), Receiver(shared))
+    (Half::new(shared.clone()), Half::new(shared))
 }
 
-/// The methods that both halves have.
-macro_rules! half {
-    ($name:ident) => {
-        impl<T> $name<T> {
-            /// [`Queue::close`](crate::Queue::close): puts fail from now on, gets take what is left. Whether it was open.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::unbounded();
-            /// sender.try_put(1).unwrap();
-            /// assert!(receiver.close() && !sender.close());
-            /// assert!(sender.try_put(2).is_err());
-            /// assert_eq!(receiver.try_get(), Ok(1));
-            /// ```
-            pub fn close(&self) -> bool {
-                self.0.raw.close()
-            }
-
-            /// [`Queue::close_now`](crate::Queue::close_now): closes, takes everything out and revokes held slots.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::unbounded();
-            /// sender.try_put(1).unwrap();
-            /// assert_eq!(receiver.close_now(), [1]);
-            /// assert!(sender.is_closed() && receiver.is_empty());
-            /// ```
-            pub fn close_now(&self) -> Vec<T> {
-                self.0.raw.close_now()
-            }
-
-            /// [`Queue::unfinished`](crate::Queue::unfinished): the number of items that are not done yet.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::unbounded();
-            /// sender.try_put(1).unwrap();
-            /// receiver.try_get().unwrap();
-            /// assert_eq!(sender.unfinished(), 1);
-            /// receiver.task_done().unwrap();
-            /// assert_eq!(sender.unfinished(), 0);
-            /// ```
-            pub fn unfinished(&self) -> usize {
-                self.0.raw.unfinished()
-            }
-
-            /// [`Queue::join`](crate::Queue::join): waits until no item is unfinished.
-            ///
-            /// # Cancel safety
-            ///
-            /// Dropping the future loses nothing.
-            ///
-            /// ```
-            /// # futures_lite::future::block_on(async {
-            ///
-            /// let (sender, receiver) = waitline_queue::channel::unbounded();
-            /// sender.try_put(1).unwrap();
-            /// receiver.get().await.unwrap();
-            /// receiver.task_done().unwrap();
-            /// sender.join().await;
-            /// # });
-            /// ```
-            #[track_caller]
-            pub fn join(&self) -> Join<'_, T> {
-                self.0.raw.join()
-            }
-
-            /// [`Queue::len`](crate::Queue::len): the number of items inside.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::unbounded();
-            /// sender.try_put(1).unwrap();
-            /// assert_eq!((sender.len(), receiver.len()), (1, 1));
-            /// ```
-            pub fn len(&self) -> usize {
-                self.0.raw.len()
-            }
-
-            /// [`Queue::capacity`](crate::Queue::capacity): `None` if there is no limit.
-            ///
-            /// ```
-            /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(2);
-            /// assert_eq!(sender.capacity(), Some(2));
-            /// ```
-            pub fn capacity(&self) -> Option<usize> {
-                self.0.raw.capacity()
-            }
-
-            /// Whether there is no item inside. An empty channel may be [full](Self::is_full) at the same time.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::bounded(1);
-            /// assert!(receiver.is_empty());
-            /// sender.try_put(1).unwrap();
-            /// assert!(!receiver.is_empty() && receiver.is_full());
-            /// ```
-            pub fn is_empty(&self) -> bool {
-                self.len() == 0
-            }
-
-            /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait; once closed, whether the capacity
-            /// is used up.
-            ///
-            /// ```
-            /// let (sender, _receiver) = waitline_queue::channel::bounded(1);
-            /// sender.try_put(1).unwrap();
-            /// assert!(sender.is_full());
-            /// ```
-            pub fn is_full(&self) -> bool {
-                self.0.raw.is_full()
-            }
-
-            /// Whether the channel was closed, by a call or because the other half is gone.
-            ///
-            /// ```
-            /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
-            /// assert!(!sender.is_closed());
-            /// drop(receiver);
-            /// assert!(sender.is_closed());
-            /// ```
-            pub fn is_closed(&self) -> bool {
-                self.0.raw.is_closed()
-            }
-        }
-
-        /// `
-        #[doc = concat!(stringify!($name), " { len: 3, capacity: Some(8), closed: false, waiters: 0 }")]
-        /// `. Never blocks.
-        impl<T> fmt::Debug for $name<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.raw.debug(stringify!($name), f)
-            }
-        }
-
-        // As for `Queue`.
-        impl<T> UnwindSafe for $name<T> {}
-        impl<T> RefUnwindSafe for $name<T> {}
-    };
+/// One of the two halves of a channel: a [`Sender`] or a [`Receiver`], by its role. These are the methods of both.
+pub struct Half<T, R: Role> {
+    shared: Arc<Shared<T>>,
+    role: PhantomData<fn(R)>,
 }
 
-half!(Sender);
-half!(Receiver);
+mod role {
+    use super::Shared;
+    use waitline::sync::atomic::AtomicUsize;
+
+    /// What a half of a channel is for. Sealed.
+    pub trait Role {
+        #[doc(hidden)]
+        const NAME: &'static str;
+
+        /// The number of halves with this role.
+        #[doc(hidden)]
+        fn count<T>(shared: &Shared<T>) -> &AtomicUsize;
+
+        /// The last half with this role has gone.
+        #[doc(hidden)]
+        fn close<T>(shared: &Shared<T>);
+    }
+}
+
+use role::Role;
+
+impl<T, R: Role> Half<T, R> {
+    fn new(shared: Arc<Shared<T>>) -> Self {
+        Half { shared, role: PhantomData }
+    }
+}
+
+impl<T, R: Role> Clone for Half<T, R> {
+    fn clone(&self) -> Self {
+        // Cannot overflow: the Arc counts the same and aborts first.
+        // Ordering: Relaxed; `self` keeps the count above 0.
+        R::count(&self.shared).fetch_add(1, Ordering::Relaxed);
+        Half::new(self.shared.clone())
+    }
+}
+
+impl<T, R: Role> Drop for Half<T, R> {
+    fn drop(&mut self) {
+        // Ordering: Relaxed is enough. What the other halves did, they did under the queue's mutex before they counted down;
+        // a close that came before it in the mutex's order would happen before the very write that we read here.
+        if R::count(&self.shared).fetch_sub(1, Ordering::Relaxed) == 1 {
+            R::close(&self.shared);
+        }
+    }
+}
+
+// As for `Queue`.
+impl<T, R: Role> UnwindSafe for Half<T, R> {}
+impl<T, R: Role> RefUnwindSafe for Half<T, R> {}
+
+impl<T, R: Role> Half<T, R> {
+    /// [`Queue::close`](crate::Queue::close): puts fail from now on, gets take what is left. Whether it was open.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// assert!(receiver.close() && !sender.close());
+    /// assert!(sender.try_put(2).is_err());
+    /// assert_eq!(receiver.try_get(), Ok(1));
+    /// ```
+    pub fn close(&self) -> bool {
+        self.shared.queue.close()
+    }
+
+    /// [`Queue::close_now`](crate::Queue::close_now): closes, takes everything out and revokes held slots.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// assert_eq!(receiver.close_now(), [1]);
+    /// assert!(sender.is_closed() && receiver.is_empty());
+    /// ```
+    pub fn close_now(&self) -> Vec<T> {
+        self.shared.queue.close_now()
+    }
+
+    /// [`Queue::unfinished`](crate::Queue::unfinished): the number of items that are not done yet.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// receiver.try_get().unwrap();
+    /// assert_eq!(sender.unfinished(), 1);
+    /// receiver.task_done().unwrap();
+    /// assert_eq!(sender.unfinished(), 0);
+    /// ```
+    pub fn unfinished(&self) -> usize {
+        self.shared.queue.unfinished()
+    }
+
+    /// [`Queue::join`](crate::Queue::join): waits until no item is unfinished.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    ///
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// receiver.get().await.unwrap();
+    /// receiver.task_done().unwrap();
+    /// sender.join().await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn join(&self) -> Join<'_, T> {
+        self.shared.queue.join()
+    }
+
+    /// [`Queue::len`](crate::Queue::len): the number of items inside.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::unbounded();
+    /// sender.try_put(1).unwrap();
+    /// assert_eq!((sender.len(), receiver.len()), (1, 1));
+    /// ```
+    pub fn len(&self) -> usize {
+        self.shared.queue.len()
+    }
+
+    /// [`Queue::capacity`](crate::Queue::capacity): `None` if there is no limit.
+    ///
+    /// ```
+    /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(2);
+    /// assert_eq!(sender.capacity(), Some(2));
+    /// ```
+    pub fn capacity(&self) -> Option<usize> {
+        self.shared.queue.capacity()
+    }
+
+    /// Whether there is no item inside. An empty channel may be [full](Self::is_full) at the same time.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded(1);
+    /// assert!(receiver.is_empty());
+    /// sender.try_put(1).unwrap();
+    /// assert!(!receiver.is_empty() && receiver.is_full());
+    /// ```
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait; once closed, whether the capacity
+    /// is used up.
+    ///
+    /// ```
+    /// let (sender, _receiver) = waitline_queue::channel::bounded(1);
+    /// sender.try_put(1).unwrap();
+    /// assert!(sender.is_full());
+    /// ```
+    pub fn is_full(&self) -> bool {
+        self.shared.queue.is_full()
+    }
+
+    /// Whether the channel was closed, by a call or because the other half is gone.
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.shared.queue.is_closed()
+    }
+}
+
+/// `Sender { len: 3, capacity: Some(8), closed: false, waiters: 0 }`. Never blocks.
+impl<T, R: Role> fmt::Debug for Half<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.queue.debug(R::NAME, f)
+    }
+}

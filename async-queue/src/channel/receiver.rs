@@ -1,11 +1,12 @@
 //! The half that gets.
 
-use super::Shared;
+use super::{Half, Shared, role::Role};
 use crate::{
     error::{GetError, TaskDoneError, TryGetError},
-    get::{Get, GetMany, Items},
+    get::Get,
+    get_many::{GetMany, Items},
 };
-use waitline::sync::{Arc, atomic::Ordering};
+use waitline::sync::atomic::AtomicUsize;
 
 /// The half of a [`channel`](super) that gets. Clone it for more consumers: each item goes to one of them.
 ///
@@ -20,22 +21,21 @@ use waitline::sync::{Arc, atomic::Ordering};
 /// drop((receiver, other));
 /// assert_eq!(sender.try_put(2).unwrap_err().into_inner(), 2);
 /// ```
-pub struct Receiver<T>(pub(super) Arc<Shared<T>>);
+pub type Receiver<T> = Half<T, Gets>;
 
-impl<T> Clone for Receiver<T> {
-    fn clone(&self) -> Self {
-        // Cannot overflow, and Ordering: as for `Sender`.
-        self.0.receivers.fetch_add(1, Ordering::Relaxed);
-        Receiver(self.0.clone())
+/// The role of a [`Receiver`].
+#[derive(Debug)]
+pub enum Gets {}
+
+impl Role for Gets {
+    const NAME: &'static str = "Receiver";
+
+    fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
+        &shared.receivers
     }
-}
 
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        // Ordering: Relaxed, as for `Sender`.
-        if self.0.receivers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.raw.abandon();
-        }
+    fn close<T>(shared: &Shared<T>) {
+        shared.queue.abandon();
     }
 }
 
@@ -64,7 +64,7 @@ impl<T> Receiver<T> {
     #[inline]
     #[track_caller]
     pub fn get(&self) -> Get<'_, T> {
-        self.0.raw.get()
+        self.shared.queue.get()
     }
 
     /// [`Queue::try_get`](crate::Queue::try_get): takes an item if there is one.
@@ -84,7 +84,7 @@ impl<T> Receiver<T> {
     #[inline]
     #[track_caller]
     pub fn try_get(&self) -> Result<T, TryGetError> {
-        self.0.raw.try_get()
+        self.shared.queue.try_get()
     }
 
     /// [`Queue::get_blocking`](crate::Queue::get_blocking): [`get`](Self::get) with this thread parked while it waits.
@@ -101,7 +101,7 @@ impl<T> Receiver<T> {
     #[doc(alias("blocking_recv", "recv_blocking"))]
     #[track_caller]
     pub fn get_blocking(&self) -> Result<T, GetError> {
-        self.0.raw.get_blocking()
+        self.shared.queue.get_blocking()
     }
 
     /// [`Queue::get_many`](crate::Queue::get_many): takes up to `limit` items at once, waiting for the first.
@@ -122,7 +122,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "recv_many")]
     #[track_caller]
     pub fn get_many<'a>(&'a self, out: &'a mut Vec<T>, limit: usize) -> GetMany<'a, T> {
-        self.0.raw.get_many(out, limit)
+        self.shared.queue.get_many(out, limit)
     }
 
     /// [`Queue::items`](crate::Queue::items): the items as a stream, which ends when the channel is closed and empty.
@@ -143,7 +143,7 @@ impl<T> Receiver<T> {
     #[doc(alias = "stream")]
     #[track_caller]
     pub fn items(&self) -> Items<'_, T> {
-        self.0.raw.items()
+        self.shared.queue.items()
     }
 
     /// [`Queue::task_done`](crate::Queue::task_done): says that an item which was taken has been worked on.
@@ -160,6 +160,6 @@ impl<T> Receiver<T> {
     /// assert!(receiver.task_done().is_err());
     /// ```
     pub fn task_done(&self) -> Result<(), TaskDoneError> {
-        self.0.raw.task_done()
+        self.shared.queue.task_done()
     }
 }

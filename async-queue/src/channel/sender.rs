@@ -1,11 +1,12 @@
 //! The half that puts.
 
-use super::Shared;
+use super::{Half, Shared, role::Role};
 use crate::{
     error::{PutError, TryPutError, TryReserveError},
-    put::{Put, Reserve, Slot},
+    put::Put,
+    reserve::{Reserve, Slot},
 };
-use waitline::sync::{Arc, atomic::Ordering};
+use waitline::sync::atomic::AtomicUsize;
 
 /// The half of a [`channel`](super) that puts. Clone it for more producers.
 ///
@@ -20,24 +21,21 @@ use waitline::sync::{Arc, atomic::Ordering};
 /// drop(other);
 /// assert_eq!([(); 3].map(|()| receiver.get_blocking().ok()), [Some(1), Some(2), None]);
 /// ```
-pub struct Sender<T>(pub(super) Arc<Shared<T>>);
+pub type Sender<T> = Half<T, Puts>;
 
-impl<T> Clone for Sender<T> {
-    fn clone(&self) -> Self {
-        // Cannot overflow: the Arc counts the same and aborts first.
-        // Ordering: Relaxed; `self` keeps the count above 0.
-        self.0.senders.fetch_add(1, Ordering::Relaxed);
-        Sender(self.0.clone())
+/// The role of a [`Sender`].
+#[derive(Debug)]
+pub enum Puts {}
+
+impl Role for Puts {
+    const NAME: &'static str = "Sender";
+
+    fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
+        &shared.senders
     }
-}
 
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        // Ordering: Relaxed is enough. What other senders did, they did under the queue's mutex before they counted down;
-        // a close that came before it in the mutex's order would happen before the very write that we read here.
-        if self.0.senders.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.raw.close();
-        }
+    fn close<T>(shared: &Shared<T>) {
+        _ = shared.queue.close();
     }
 }
 
@@ -64,7 +62,7 @@ impl<T> Sender<T> {
     #[inline]
     #[track_caller]
     pub fn put(&self, item: T) -> Put<'_, T> {
-        self.0.raw.put(item)
+        self.shared.queue.put(item)
     }
 
     /// [`Queue::try_put`](crate::Queue::try_put): puts `item` if there is room that nobody waits for.
@@ -82,7 +80,7 @@ impl<T> Sender<T> {
     #[doc(alias("try_send", "put_nowait"))]
     #[inline]
     pub fn try_put(&self, item: T) -> Result<(), TryPutError<T>> {
-        self.0.raw.try_put(item)
+        self.shared.queue.try_put(item)
     }
 
     /// [`Queue::put_blocking`](crate::Queue::put_blocking): [`put`](Self::put) with this thread parked while it waits.
@@ -99,7 +97,7 @@ impl<T> Sender<T> {
     #[doc(alias("blocking_send", "send_blocking"))]
     #[track_caller]
     pub fn put_blocking(&self, item: T) -> Result<(), PutError<T>> {
-        self.0.raw.put_blocking(item)
+        self.shared.queue.put_blocking(item)
     }
 
     /// [`Queue::reserve`](crate::Queue::reserve): waits for room and keeps it.
@@ -123,7 +121,7 @@ impl<T> Sender<T> {
     /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T> {
-        self.0.raw.reserve()
+        self.shared.queue.reserve()
     }
 
     /// [`Queue::try_reserve`](crate::Queue::try_reserve): reserves room if there is some that nobody waits for.
@@ -140,6 +138,6 @@ impl<T> Sender<T> {
     /// drop(slot);
     /// ```
     pub fn try_reserve(&self) -> Result<Slot<'_, T>, TryReserveError> {
-        self.0.raw.try_reserve()
+        self.shared.queue.try_reserve()
     }
 }

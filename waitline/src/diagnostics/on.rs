@@ -174,9 +174,9 @@ impl Origin {
     /// Notes that the caller has taken an item out of it.
     pub fn take_item(&self, place: Caller) {
         self.has_items.store(1, Ordering::Relaxed);
-        let number = self.add_hold(Holds::Item, place);
+        self.add_hold(Holds::Item, place);
+        let thing = self.thing().id;
         let mut records = RECORDS.lock();
-        let thing = records.holds[&number].thing;
         if records.items(thing).count() > MAX_ITEMS {
             let oldest = records.items(thing).next().map(|(number, _)| number);
             oldest.map(|number| records.holds.remove(&number));

@@ -5,12 +5,17 @@ use crate::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 use crate::{Wakers, const_unless_loom, diagnostics::Wait};
-use std::{marker::PhantomPinned, mem::MaybeUninit, ptr, task::Waker};
+use std::{
+    marker::PhantomPinned,
+    mem::{ManuallyDrop, MaybeUninit},
+    ptr,
+    task::Waker,
+};
 
-/// The stage of a waiter that was in no list yet.
+/// The stage of a waiter that has entered no list yet.
 pub(super) const NEW: usize = 0;
-/// The stage of a waiter that was in a list, and is neither linked nor granted.
-pub(super) const IDLE: usize = 1;
+/// The stage of a waiter whose wait is over: its data and its handle have been taken out.
+pub(super) const OVER: usize = 1;
 /// The stage of a waiter that has been granted what it waited for, and was not polled since.
 pub(super) const GRANTED: usize = 2;
 
@@ -28,7 +33,8 @@ pub(super) struct Body<D> {
     next: MaybeUninit<*const Node<D>>,
     /// Initialized while the node is linked, or about to be (I8).
     pub(super) waker: MaybeUninit<Waker>,
-    pub(super) data: D,
+    /// Taken out when the wait is over.
+    pub(super) data: ManuallyDrop<D>,
     pub(super) wait: Wait,
 }
 
@@ -36,7 +42,7 @@ impl<D> Node<D> {
     const_unless_loom! {
         pub(super) const fn new(data: D) -> Self {
             let (prev, next, waker) = (MaybeUninit::uninit(), MaybeUninit::uninit(), MaybeUninit::uninit());
-            let body = Body { prev, next, waker, data, wait: Wait::new() };
+            let body = Body { prev, next, waker, data: ManuallyDrop::new(data), wait: Wait::new() };
             Node { stage: AtomicUsize::new(NEW), body: UnsafeCell::new(body), _pin: PhantomPinned }
         }
     }
@@ -299,15 +305,24 @@ pub trait Lists<D>: sealed::Sealed {
     /// No waiter in any list.
     #[doc(hidden)]
     const EMPTY: Self;
-    /// All lists.
+    /// How many lists there are.
     #[doc(hidden)]
-    fn all(&mut self) -> &mut [List<D>];
+    const LEN: usize;
+    #[doc(hidden)]
+    fn all(&self) -> &[List<D>];
+    #[doc(hidden)]
+    fn all_mut(&mut self) -> &mut [List<D>];
 }
 
 impl<D, const N: usize> Lists<D> for [List<D>; N] {
     const EMPTY: Self = [const { List::EMPTY }; N];
+    const LEN: usize = N;
     #[inline(always)]
-    fn all(&mut self) -> &mut [List<D>] {
+    fn all(&self) -> &[List<D>] {
+        self
+    }
+    #[inline(always)]
+    fn all_mut(&mut self) -> &mut [List<D>] {
         self
     }
 }

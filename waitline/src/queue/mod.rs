@@ -3,14 +3,22 @@
 //! The raw pointers of the family live in this folder, and only here. Its interface is safe: whatever a caller does with
 //! it, no list is touched without its mutex and no waiter is freed while it is linked.
 //!
+//! | file | holds |
+//! |---|---|
+//! | `waiter.rs` | [`Waiter`], the owner's side: poll, cancellation; and [`Handle`], which a primitive implements |
+//! | `entry.rs` | [`Entry`], the section in which a waiter decides whether to wait |
+//! | `locked.rs` | [`Locked`], the section of everybody else: grants and wake-ups |
+//! | `list.rs` | the node and the circle of nodes |
+//! | `side_list.rs` | [`SideList`], a list beside the queue, for conditions |
+//!
 //! # A waiter's life
 //!
 //! | [`Waiter`] | its `stage` | linked | who may touch links, waker and data | next |
 //! |---|---|---|---|---|
-//! | new | `NEW` | no | the owner | queued |
-//! | idle | `IDLE` | no | the owner | queued, if it waits again |
-//! | queued | address of its list's home | yes | whoever holds the mutex | granted, idle (cancelled) |
-//! | granted | `GRANTED` | no | the owner | idle |
+//! | new | `NEW` | no | the owner | queued; granted (ready at its entry); over (fast path) |
+//! | queued | the id of the list it is in | yes | whoever holds the mutex | granted; dropped (cancelled) |
+//! | granted | `GRANTED` | no | the owner | over; dropped (the grant is passed on) |
+//! | over | `OVER` | no | nobody: handle and data have been taken out | dropped |
 //!
 //! # The list
 //!
@@ -28,25 +36,25 @@
 //! # Invariants
 //!
 //! - **I1** A queue's lists, and the links, waker and data of every waiter in them, are touched only under its mutex.
-//! - **I2** `stage` is written under the mutex, except by the owner of a waiter that is not linked. It becomes `GRANTED`
+//! - **I2** `stage` is written under the mutex, except by the owner of a waiter that is not linked. Others make it `GRANTED`
 //!   only by the last step of a grant.
 //! - **I3** A grant goes: unlink, take the waker out, store `GRANTED` (Release), never touch the waiter again. From that
 //!   store on the waiter belongs to its owner, who may free it before the granter's next instruction.
 //! - **I4** A waiter is pinned before it is linked, and [`Waiter`]'s drop unlinks it first. Together: a linked waiter is
 //!   alive. (A leaked one stays allocated for ever, which is just as good.)
-//! - **I5** A queued waiter's `stage` names its home: the address of the [`WaitQueue`] in which it is linked, which is even,
-//!   or one more than the address of the [`SideList`]. So a list at the very beginning of a queue is not taken for the queue. An
-//!   unlink by way of any other home is refused. A primitive whose [`Handle`] changes its mind is thus caught, not trusted.
-//! - **I6** A linked waiter's queue is neither moved nor freed: the waiter's handle keeps it borrowed (or counted) until
-//!   the waiter's drop, and nobody is given `&mut` to a pinned handle.
-//! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`] of it
-//!   lives. Whoever ends that (a grant, a cancellation, an entry that was not used) takes the waker out.
+//! - **I5** A queued waiter's `stage` is the id of the list that it is in: the address of the [`WaitQueue`], which is even,
+//!   or one more than the address of the [`SideList`]. So a side list at the very beginning of a queue is not taken for the
+//!   queue. An unlink by way of any other list is refused. A primitive whose [`Handle`] changes its mind is thus caught, not
+//!   trusted.
+//! - **I6** A linked waiter's queue is neither moved nor freed: the waiter's handle keeps it borrowed (or counted) until the
+//!   wait is over or dropped, and nobody is given `&mut` to a pinned handle.
 //! - **I7** No foreign code (a waker's clone, wake or drop, the name of a task, a formatter) runs under the mutex;
 //!   `will_wake` only compares.
-//! - **I9** No `&mut` to what carries an invariant leaves this folder, but to a [`Locked`], which its owner may exchange for
-//!   another: an [`Entry`] therefore enters lists only of the queue that its handle led to. A shared [`Locked`] may cross
-//!   threads only if the state may be shared.
-
+//! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`] of it
+//!   lives. Whoever ends that (a grant, a cancellation, an entry that is ready or dropped) takes the waker out.
+//! - **I9** No `&mut` to what carries an invariant leaves this folder. An [`Entry`] gives `&mut` to the state and to the data,
+//!   which are the primitive's, but not to the [`Locked`] inside, which could be exchanged for another queue's. A shared
+//!   [`Locked`] may cross threads only if the state may be shared.
 //!
 //! # What safe code can lie about
 //!
@@ -57,33 +65,46 @@
 //! |---|---|---|
 //! | `queue` or `side_list` leads elsewhere than when the waiter entered | abort, at the next poll or at the drop | I5 |
 //! | `queue` or `side_list` panics in the drop of a linked waiter | abort | I4 |
-//! | `queue` panics at the entry | panic; the waiter is idle | I8 |
-//! | an entry's `Locked` is exchanged for another one | panic; the waiter is idle | I9 |
-//! | a list number is wrong | panic; no waiter has entered, moved or been granted | checked first |
-//! | the data of two waiters are exchanged | two values have changed places | data carry no invariant |
-//! | a waiter is leaked in a list | it stays allocated; the queue may be moved and freed, and touches it only while it is linked | I4, I6 |
-//! | a queue lies inside a queue, a side list inside the queue whose mutex guards it | nothing | I5: homes differ |
-//! | `queue`, `side_list` or a cancellation locks a mutex that its own thread holds | the thread hangs, as with any mutex | |
+//! | `queue` panics at the entry, or the decision panics | panic; the waiter is new | I8 |
+//! | a handle without a side list enters it | panic; the waiter is new | |
+//! | the decision panics after the waiter has entered, or was made ready | panic; the waiter is queued, or granted | I4 |
+//! | the [`Locked`] of an entry is exchanged, an entry is used twice, a decision is another entry's, a list number is wrong | does not compile | I9 |
+//! | the data of two waiters are exchanged | two values have changed places | I9 |
+//! | a waiter is leaked in a list | it stays allocated; the queue may be moved and freed | I4, I6 |
+//! | a side list lies inside the queue whose mutex guards it | nothing | I5 |
+//! | the handle locks a mutex that its own thread holds, or leaks an entry | the thread hangs, as with any mutex | |
 //! | a waker or a task's name panics, re-enters or blocks | the primitive goes on; the panic goes to the caller | I7 |
+//!
+//! # Why it is so, and whose ideas these are
+//!
+//! A queue of nodes that live with their waiters goes back to the MCS and CLH locks (Mellor-Crummey and Scott; Craig;
+//! Landin and Hagersten), where each thread spins on its own node. Here a waiter is a future: it may be dropped in the middle
+//! of the queue at any time, which lock-free queues of that family pay dearly for. So the list is doubly linked and under a mutex
+//! that is held for some tens of instructions, as in tokio's and maitake-sync's intrusive lists. Fast paths decide by one
+//! atomic word and never reach the mutex. What differs from those lists:
+//!
+//! - The grant itself travels in the node. A waiter that was granted owns what it waited for, and its next poll takes no mutex and
+//!   makes no second attempt. Nobody can pass it (strict hand-off), and its data are the gift.
+//! - A waiter is linked in one of several lists of its queue, or in a side list, and moves between them in constant time without
+//!   a wake-up. Moving a condition's waiters to the lock's queue is known from kernels as wait morphing.
+//! - The interface is safe. A handle in safe code decides what a cancelled waiter leaves behind, and an entry that is consumed by
+//!   its decision replaces a protocol of calls.
 
+mod entry;
 mod list;
+mod locked;
 mod side_list;
 mod waiter;
 
+pub use entry::{Decision, Entry};
 pub use list::{List, Lists};
+pub use locked::{Front, Locked};
 pub use side_list::{ForeignQueue, SideList};
-pub use waiter::{Entry, Handle, Waiter};
+pub use waiter::{Handle, Waiter};
 
-use crate::sync::{Mutex, MutexGuard, UnsafeCell, atomic::Ordering};
-use crate::{Wakers, const_unless_loom, diagnostics::Origin, wakers::WakeAll};
-use list::{GRANTED, Node};
-use std::{
-    fmt,
-    marker::PhantomData,
-    ops::{Deref, DerefMut},
-    ptr,
-    task::Waker,
-};
+use crate::sync::{Mutex, UnsafeCell};
+use crate::{busy_or, const_unless_loom, diagnostics::Origin};
+use std::{fmt, marker::PhantomData, ptr};
 
 /// What a primitive keeps in its [`WaitQueue`]. The types, bundled; implemented by an empty marker type.
 pub trait Protocol {
@@ -98,6 +119,23 @@ pub trait Protocol {
     type Data;
     /// `[List<Self::Data>; N]`, for a queue with N lists.
     type Lists: Lists<Self::Data>;
+}
+
+/// The protocol of a primitive without a word and with one list, number 0: a state, and the data of its waiters.
+///
+/// ```
+/// use waitline::{OneList, WaitQueue};
+/// let queue = WaitQueue::<OneList<u32>>::new((), 7);
+/// assert_eq!(*queue.lock(), 7);
+/// ```
+#[derive(Debug)]
+pub struct OneList<S, D = ()>(PhantomData<fn(S, D)>);
+
+impl<S, D> Protocol for OneList<S, D> {
+    type Word = ();
+    type State = S;
+    type Data = D;
+    type Lists = [List<D>; 1];
 }
 
 /// State and lists of waiters under one mutex, and an atomic word beside it.
@@ -137,10 +175,16 @@ impl<P: Protocol> WaitQueue<P> {
         }
     }
 
-    /// What the queue is called in reports, to be named.
+    /// Sets what the queue is called in reports, if not [`Protocol::NAME`].
     #[inline]
-    pub const fn origin_mut(&mut self) -> &mut Origin {
-        &mut self.origin
+    pub const fn set_kind(&mut self, kind: &'static str) {
+        self.origin.set_kind(kind);
+    }
+
+    /// Sets what the user calls it in reports.
+    #[inline]
+    pub const fn set_label(&mut self, label: &'static str) {
+        self.origin.set_label(label);
     }
 
     /// What the queue is called in reports, to say who holds it.
@@ -152,208 +196,25 @@ impl<P: Protocol> WaitQueue<P> {
     /// Takes the mutex, for a short time: nothing waits under it, and no foreign code runs under it.
     #[inline]
     pub fn lock(&self) -> Locked<'_, P> {
-        Locked { guard: self.mutex.lock(), queue: self, state: PhantomData }
+        Locked::new(self, self.mutex.lock())
     }
 
     /// Takes the mutex if it is free.
     #[inline]
     pub fn try_lock(&self) -> Option<Locked<'_, P>> {
-        self.mutex.try_lock().map(|guard| Locked { guard, queue: self, state: PhantomData })
+        self.mutex.try_lock().map(|guard| Locked::new(self, guard))
     }
 
-    /// The primitive's own, at the end of its life.
-    pub fn into_state(self) -> P::State {
-        self.state.into_inner()
-    }
-
-    fn home(&self) -> usize {
+    /// The address, which is even.
+    fn id(&self) -> usize {
         ptr::from_ref(self).addr()
     }
 }
 
 impl<P: Protocol<Word: fmt::Debug>> fmt::Debug for WaitQueue<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("WaitQueue");
-        out.field("word", &self.word);
         // The formatter is foreign code, so the mutex is free again when it runs (I7).
-        match self.try_lock().map(|locked| locked.len()) {
-            Some(waiters) => out.field("waiters", &waiters),
-            None => out.field("waiters", &format_args!("<busy>")),
-        };
-        out.finish()
-    }
-}
-
-/// A [`WaitQueue`] whose mutex is held: derefs to the state. Dropping it releases the mutex.
-pub struct Locked<'a, P: Protocol> {
-    guard: MutexGuard<'a, ()>,
-    queue: &'a WaitQueue<P>,
-    /// A shared `Locked` gives `&State` (I9).
-    state: PhantomData<&'a mut P::State>,
-}
-
-impl<P: Protocol> Deref for Locked<'_, P> {
-    type Target = P::State;
-    #[inline(always)]
-    fn deref(&self) -> &P::State {
-        // SAFETY: I1, and `&self` keeps every `&mut` from `deref_mut` away.
-        self.queue.state.with(|state| unsafe { &*state })
-    }
-}
-
-impl<P: Protocol> DerefMut for Locked<'_, P> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut P::State {
-        // SAFETY: I1, and `&mut self` makes this the only reference.
-        self.queue.state.with_mut(|state| unsafe { &mut *state })
-    }
-}
-
-impl<P: Protocol> fmt::Debug for Locked<'_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locked").field("waiters", &self.len()).finish()
-    }
-}
-
-impl<'a, P: Protocol> Locked<'a, P> {
-    /// The queue's atomic word.
-    #[inline(always)]
-    pub fn word(&self) -> &'a P::Word {
-        &self.queue.word
-    }
-
-    /// What the queue is called in reports.
-    #[inline(always)]
-    pub fn origin(&self) -> &'a Origin {
-        &self.queue.origin
-    }
-
-    /// The number of queued waiters, of all lists together (side lists count their own).
-    #[inline]
-    pub fn len(&self) -> usize {
-        // SAFETY: I1.
-        self.queue.len.with(|len| unsafe { *len }) as usize
-    }
-
-    /// Whether nobody is queued in any list.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The waiter of list number `list` that has waited longest.
-    #[inline]
-    pub fn front(&mut self, list: usize) -> Option<Front<'_, 'a, P>> {
-        let node = self.with_lists(|lists, _| lists.all()[list].head());
-        if node.is_null() { None } else { Some(Front { locked: self, list, node }) }
-    }
-
-    /// Appends all of list `from` to list `to`, in constant time.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such list: a bug of the primitive. Nothing has moved then.
-    pub fn splice(&mut self, from: usize, to: usize) {
-        self.with_lists(|lists, _| {
-            let lists = lists.all();
-            // Both numbers are checked before a waiter is detached.
-            _ = &lists[to];
-            let mut moved = std::mem::replace(&mut lists[from], List::EMPTY);
-            // SAFETY: I1. The waiters' home is this queue (I5), whichever of its lists they are in.
-            unsafe { lists[to].append(&mut moved) };
-        });
-    }
-
-    /// Releases the mutex, then wakes `wakers`: the end of every section that grants.
-    ///
-    /// # Panics
-    ///
-    /// If a waker panics, after all of them were woken. In the middle of another panic its own is dropped, for two at once
-    /// would abort the process.
-    #[inline]
-    pub fn unlock_and_wake(self, wakers: impl WakeAll) {
-        drop(self.guard);
-        wakers.wake_all();
-    }
-
-    /// Runs `f` on the data of each waiter of list number `list`, longest waiting first: in linear time, under the mutex.
-    pub fn for_each(&mut self, list: usize, f: impl FnMut(&mut P::Data)) {
-        // SAFETY: I1.
-        self.with_lists(|lists, _| unsafe { lists.all()[list].for_each(f) });
-    }
-
-    /// Grants waiters of list number `list`, longest waiting first, until `wakers` is full or `limit` or all are granted.
-    ///
-    /// The same as to [`grant`](Front::grant) the front again and again, at a lower price for each. Returns how many.
-    pub fn grant_front<const N: usize>(&mut self, list: usize, limit: usize, wakers: &mut Wakers<N>) -> usize {
-        self.with_lists(|lists, len| {
-            // SAFETY: I1.
-            let granted = unsafe { lists.all()[list].grant_front(limit, wakers) };
-            *len -= granted as u32;
-            granted
-        })
-    }
-
-    #[inline(always)]
-    fn with_lists<R>(&mut self, f: impl FnOnce(&mut P::Lists, &mut u32) -> R) -> R {
-        let queue = self.queue;
-        // SAFETY: I1, and `&mut self` makes these the only references.
-        queue.lists.with_mut(|lists| queue.len.with_mut(|len| unsafe { f(&mut *lists, &mut *len) }))
-    }
-
-    /// Takes a linked node out of whichever of the queue's lists it is in.
-    ///
-    /// # Safety
-    ///
-    /// `node` is linked in one of this queue's lists.
-    #[inline(always)]
-    unsafe fn unlink(&mut self, node: *const Node<P::Data>) {
-        self.with_lists(|lists, len| {
-            // SAFETY: I1; linked by the caller's word.
-            unsafe { List::remove(lists.all(), node) };
-            *len -= 1;
-        });
-    }
-}
-
-/// The longest waiting waiter of a list, under the mutex.
-pub struct Front<'l, 'a, P: Protocol> {
-    locked: &'l mut Locked<'a, P>,
-    list: usize,
-    node: *const Node<P::Data>,
-}
-
-impl<P: Protocol> fmt::Debug for Front<'_, '_, P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Front").finish_non_exhaustive()
-    }
-}
-
-impl<P: Protocol> Front<'_, '_, P> {
-    /// What the waiter asks for, and where to put what it gets.
-    #[inline]
-    pub fn data(&mut self) -> &mut P::Data {
-        // SAFETY: the node is linked, hence alive (I4), and its data is ours while we hold the mutex (I1).
-        unsafe { (*self.node).body.with_mut(|body| &mut (*body).data) }
-    }
-
-    /// Ends the wait: unlinks the waiter and tells its owner, who sees all that was done before this call.
-    ///
-    /// Returns the waker; wake it after the mutex is released. The waiter owns its grant whether or not it is woken.
-    #[inline]
-    pub fn grant(self) -> Waker {
-        let node = self.node;
-        // SAFETY: the node is linked (it is a list's head, under the mutex), hence alive (I4).
-        unsafe {
-            self.locked.with_lists(|lists, len| {
-                lists.all()[self.list].pop_front();
-                *len -= 1;
-            });
-            let waker = Node::end_wait(node);
-            // Ordering: Release pairs with the Acquire in `Waiter::poll_grant`, which is all that the owner does before
-            // it uses the data and what the grant stands for. I3: nothing of the node is touched after this store.
-            (*node).stage.store(GRANTED, Ordering::Release);
-            waker
-        }
+        let waiters = self.try_lock().map(|locked| locked.len());
+        f.debug_struct("WaitQueue").field("word", &self.word).field("waiters", busy_or(&waiters)).finish()
     }
 }

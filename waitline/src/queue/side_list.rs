@@ -1,6 +1,6 @@
 //! A list of waiters beside a queue's own ones, under the same mutex.
 
-use super::{List, Lists, Locked, Protocol, list::Node};
+use super::{List, Locked, Protocol, list::Node};
 use crate::sync::{UnsafeCell, atomic::AtomicUsize, atomic::Ordering};
 use crate::{const_unless_loom, diagnostics::Origin};
 use std::{fmt, ptr, slice};
@@ -58,10 +58,16 @@ impl<P: Protocol> SideList<P> {
         Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != NOBODY)
     }
 
-    /// What the list is called in reports, to be named.
+    /// Sets what the list is called in reports.
     #[inline]
-    pub const fn origin_mut(&mut self) -> &mut Origin {
-        &mut self.origin
+    pub const fn set_kind(&mut self, kind: &'static str) {
+        self.origin.set_kind(kind);
+    }
+
+    /// Sets what the user calls it in reports.
+    #[inline]
+    pub const fn set_label(&mut self, label: &'static str) {
+        self.origin.set_label(label);
     }
 
     pub(super) fn origin(&self) -> &Origin {
@@ -83,13 +89,13 @@ impl<P: Protocol> SideList<P> {
     /// # Safety
     ///
     /// `node` is alive, pinned, in no list, and leaves this one before it is freed. If all goes well its stage must be
-    /// this list's home before the mutex is released.
+    /// this list's id before the mutex is released.
     pub(super) unsafe fn push_back(
         &self,
-        locked: &mut Locked<'_, P>,
+        locked: &Locked<'_, P>,
         node: *const Node<P::Data>,
     ) -> Result<(), ForeignQueue> {
-        let caller = locked.queue.home();
+        let caller = locked.queue.id();
         // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner let the empty list go.
         match self.owner.compare_exchange(NOBODY, caller, Ordering::Acquire, Ordering::Relaxed) {
             Err(owner) if owner != caller => return Err(ForeignQueue { owner, caller }),
@@ -102,33 +108,28 @@ impl<P: Protocol> SideList<P> {
         Ok(())
     }
 
-    /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list number `to`. Nobody is woken.
+    /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list `TO`. Nobody is woken.
     ///
     /// Returns how many were moved.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such list: a bug of the primitive. Nothing has moved then.
     #[inline]
-    pub fn transfer(&self, locked: &mut Locked<'_, P>, n: usize, to: usize) -> Result<usize, ForeignQueue> {
-        locked.with_lists(|lists, _| _ = &lists.all()[to]);
+    pub fn transfer<const TO: usize>(&self, locked: &mut Locked<'_, P>, n: usize) -> Result<usize, ForeignQueue> {
         if n == 0 || !self.is_owned_by(locked)? {
             return Ok(0);
         }
-        let home = locked.queue.home();
+        let id = locked.queue.id();
         // SAFETY: I1: both lists are guarded by the mutex that we hold. The nodes leave one list and enter the other before
         // anybody can look.
         // Ordering: Relaxed, by I2; the owner of a waiter only compares.
         unsafe {
             let (mut chain, moved) = self.with_list(|list| {
                 let (chain, moved) = list.take_front(n, |node| {
-                    node.stage.store(home, Ordering::Relaxed);
+                    node.stage.store(id, Ordering::Relaxed);
                     node.body.with_mut(|body| (*body).wait.moved_to(locked.origin()));
                 });
                 ((chain, moved), -(moved as isize))
             });
-            locked.with_lists(|lists, len| {
-                lists.all()[to].append(&mut chain);
+            locked.with_list::<TO, _>(|list, len| {
+                list.append(&mut chain);
                 *len += moved as u32;
             });
             Ok(moved)
@@ -147,7 +148,7 @@ impl<P: Protocol> SideList<P> {
 
     /// Whether the list has waiters, and `locked` is the mutex that guards them.
     fn is_owned_by(&self, locked: &Locked<'_, P>) -> Result<bool, ForeignQueue> {
-        match (self.owner(), locked.queue.home()) {
+        match (self.owner(), locked.queue.id()) {
             (None, _) => Ok(false),
             (Some(owner), caller) if owner == caller => Ok(true),
             (Some(owner), caller) => Err(ForeignQueue { owner, caller }),
@@ -172,8 +173,8 @@ impl<P: Protocol> SideList<P> {
         result
     }
 
-    /// Odd, as no queue's home is (I5).
-    pub(super) fn home(&self) -> usize {
+    /// Odd, as no queue's id is (I5).
+    pub(super) fn id(&self) -> usize {
         ptr::from_ref(self).addr() | 1
     }
 }

@@ -1,19 +1,14 @@
-//! The waiter's side: the pinned place in a queue that lives inside the future.
+//! [`Waiter`]: the owner's side of a wait, pinned inside the future. The invariants are in the parent module.
 
 use super::{
-    ForeignQueue, Lists, Locked, Protocol, SideList, WaitQueue,
-    list::{GRANTED, IDLE, NEW, Node},
+    Decision, Entry, Locked, Protocol, SideList, WaitQueue,
+    list::{GRANTED, NEW, Node, OVER},
 };
-use crate::{
-    const_unless_loom,
-    diagnostics::{Caller, Current, Origin},
-    foreign,
-    sync::atomic::Ordering,
-    wakers::WakeAll,
-};
+use crate::{const_unless_loom, diagnostics::Caller, foreign, sync::atomic::Ordering};
 use std::{
-    fmt, mem,
-    ops::{Deref, DerefMut},
+    fmt,
+    future::poll_fn,
+    mem::{self, ManuallyDrop},
     pin::Pin,
     ptr,
     task::{Context, Poll, Waker},
@@ -32,37 +27,40 @@ pub trait Handle {
     /// The queue; the same at each call.
     fn queue(&self) -> &WaitQueue<Self::Protocol>;
 
-    /// The second home of this handle's waiters, if there is one.
+    /// The side list in which this handle's waiters may wait, if there is one; the same at each call.
     fn side_list(&self) -> Option<&SideList<Self::Protocol>> {
         None
     }
 
     /// The waiter was dropped while it was queued, and has just been unlinked.
     ///
-    /// To be done here: let those go on whom its place held back. Wake only after `queue` is dropped.
-    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data);
-
-    /// The same, for a waiter that was in the side list.
-    fn cancel_in_side_list(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data) {
-        _ = (queue, data);
+    /// To be done here: grant waiters that its request held back. Wake only after `queue` is dropped.
+    fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data) {
+        _ = data;
+        drop(queue);
     }
 
     /// The waiter was dropped after it was granted and before it was polled: pass the grant on.
     fn cancel_granted(&self, data: &mut <Self::Protocol as Protocol>::Data);
 }
 
-/// A wait, inside the future that waits. Dropping it gives up the place in the queue, or passes the grant on.
+/// A wait, inside the future that waits: a request on the way in, a handle and data on the way out.
 ///
-/// The future pins it structurally and drives it: until it [`has_begun`](Self::has_begun), try the fast path, then make
-/// an [`entry`](Self::entry) and wait in a list; from then on [`poll_grant`](Self::poll_grant).
+/// The future pins it structurally, and drives it by two calls: [`finish_if`](Self::finish_if), for a fast path without the
+/// mutex, and [`poll_wait`](Self::poll_wait). Neither can be called at a wrong time. Dropping a waiter gives up its turn, or
+/// passes its grant on.
 ///
 /// A wait that has not begun is just its handle and its data beside empty links: nothing is moved when it begins, so that
 /// what was written in pieces need not be read as a whole while it is still on its way to the cache.
 pub struct Waiter<H: Handle> {
-    node: Node<<H::Protocol as Protocol>::Data>,
-    handle: H,
-    place: Caller,
+    pub(super) node: Node<<H::Protocol as Protocol>::Data>,
+    /// Taken out when the wait is over.
+    handle: ManuallyDrop<H>,
+    location: Caller,
 }
+
+/// The handle and the data of a wait that is over.
+type Finished<H> = (H, <<H as Handle>::Protocol as Protocol>::Data);
 
 // SAFETY: the owner side of a waiter may move to another thread with its handle and data; a linked one is never moved
 // in memory (it is pinned), and what the list does to it happens under the mutex (I1) or before the Release of I3.
@@ -73,121 +71,165 @@ unsafe impl<H: Handle<Protocol: Protocol<Data: Send + Sync>> + Sync> Sync for Wa
 
 impl<H: Handle> Waiter<H> {
     const_unless_loom! {
-        /// A wait that has not begun. Reports call the caller the place of the wait.
+        /// A wait that has not begun. Reports show the caller's location.
         #[inline(always)]
         #[track_caller]
         pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
-            Waiter { node: Node::new(data), handle, place: Caller::here() }
+            Waiter { node: Node::new(data), handle: ManuallyDrop::new(handle), location: Caller::here() }
         }
     }
 
-    /// Another place for reports.
+    /// Overrides the location shown in reports.
     #[inline(always)]
-    pub fn called_at(mut self, place: Caller) -> Self {
-        self.place = place;
+    pub fn called_at(mut self, location: Caller) -> Self {
+        self.location = location;
         self
     }
 
     /// Where the wait was called for.
     #[inline(always)]
-    pub fn place(&self) -> Caller {
-        self.place
+    pub fn location(&self) -> Caller {
+        self.location
     }
 
-    /// Whether the waiter has entered a list, and thus this future was polled before.
+    /// The handle of a wait that has not begun.
     #[inline(always)]
-    pub fn has_begun(&self) -> bool {
-        // Ordering: Relaxed; only the owner leaves NEW (I2).
-        self.node.stage.load(Ordering::Relaxed) != NEW
+    pub fn new_handle(&self) -> Option<&H> {
+        self.is_new().then(|| self.handle())
     }
 
-    /// The way to the primitive.
+    /// Ends a wait that has not begun, without the mutex, if `ready` says so: the fast path.
+    ///
+    /// `None` if it is not ready, or if the wait has begun: go on with [`poll_wait`](Self::poll_wait).
     #[inline(always)]
-    pub fn handle(&self) -> &H {
+    pub fn finish_if(
+        self: Pin<&mut Self>,
+        ready: impl FnOnce(&H, &mut <H::Protocol as Protocol>::Data) -> bool,
+    ) -> Option<Finished<H>> {
+        if !self.is_new() {
+            return None;
+        }
+        let this = self.into_ref().get_ref();
+        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
+        let data = this.node.body.with_mut(|body| unsafe { &mut *(*body).data });
+        if !ready(&this.handle, data) {
+            return None;
+        }
+        // SAFETY: new, and ours alone.
+        Some(unsafe { this.finish() })
+    }
+
+    /// Polls the wait. At the first poll `decide` runs under the mutex and says whether to wait; later polls look for the
+    /// grant.
+    ///
+    /// Never takes the mutex once the grant is there; otherwise sees to it that `cx`'s waker is the one that is woken.
+    /// If `decide` panics before it has decided, the waiter is as it was, and the mutex is free.
+    ///
+    /// # Panics
+    ///
+    /// If the wait is over. Nothing is changed then.
+    #[inline]
+    pub fn poll_wait(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        decide: impl for<'w> FnOnce(Entry<'w, H>) -> Decision<'w, H>,
+    ) -> Poll<Finished<H>> {
+        let this = self.into_ref().get_ref();
+        // Ordering: Acquire pairs with the Release in `Front::grant`.
+        let is_granted = match this.node.stage.load(Ordering::Acquire) {
+            GRANTED => true,
+            NEW => this.begin(cx.waker(), decide),
+            _ => this.granted_or_rearmed(cx.waker()),
+        };
+        // SAFETY: granted, and ours alone.
+        if is_granted { Poll::Ready(unsafe { this.finish() }) } else { Poll::Pending }
+    }
+
+    /// Waits: [`poll_wait`](Self::poll_wait) as a future, for async functions.
+    ///
+    /// ```
+    /// use std::pin::pin;
+    /// use waitline::{Handle, OneList, WaitQueue, Waiter};
+    ///
+    /// struct Always(WaitQueue<OneList<()>>);
+    ///
+    /// impl Handle for &Always {
+    ///     type Protocol = OneList<()>;
+    ///     fn queue(&self) -> &WaitQueue<OneList<()>> {
+    ///         &self.0
+    ///     }
+    ///     fn cancel_granted(&self, _: &mut ()) {}
+    /// }
+    ///
+    /// # futures_lite::future::block_on(async {
+    /// let always = Always(WaitQueue::new((), ()));
+    /// pin!(Waiter::new(&always, ())).wait(|entry| entry.ready()).await;
+    /// # });
+    /// ```
+    pub async fn wait(
+        mut self: Pin<&mut Self>,
+        decide: impl for<'w> FnOnce(Entry<'w, H>) -> Decision<'w, H>,
+    ) -> (H, <H::Protocol as Protocol>::Data) {
+        let mut decide = Some(decide);
+        let decide_once = |cx: &mut Context<'_>| match decide.take() {
+            Some(decide) => self.as_mut().poll_wait(cx, decide),
+            None => self.as_mut().poll_wait(cx, |_| unreachable!("the first poll has decided, or panicked")),
+        };
+        poll_fn(decide_once).await
+    }
+
+    #[cold]
+    fn begin<'w>(&'w self, waker: &Waker, decide: impl FnOnce(Entry<'w, H>) -> Decision<'w, H>) -> bool {
+        decide(Entry::new(self, waker)).is_ready
+    }
+
+    /// Ends the wait.
+    ///
+    /// # Safety
+    ///
+    /// The waiter is new or granted, its owner lends it to the caller alone, and nobody uses the data or the handle again.
+    #[inline(always)]
+    unsafe fn finish(&self) -> Finished<H> {
+        // Ordering: Relaxed; the node is ours (I2), and nobody else looks at an unlinked node.
+        self.node.stage.store(OVER, Ordering::Relaxed);
+        // SAFETY: not linked, so the node belongs to its owner (the table), by the caller's word us. Read once: OVER keeps
+        // everybody else away from both.
+        unsafe {
+            let data = self.node.body.with_mut(|body| {
+                (*body).wait.end();
+                ptr::read(&*(*body).data)
+            });
+            (ptr::read(&*self.handle), data)
+        }
+    }
+
+    /// The handle of a wait that is not over.
+    #[inline(always)]
+    pub(super) fn handle(&self) -> &H {
+        debug_assert_ne!(self.node.stage.load(Ordering::Relaxed), OVER, "the handle has been taken out");
         &self.handle
     }
 
-    /// The data of a wait that has not begun: what a fast path needs, for one look at the stage.
     #[inline(always)]
-    pub fn fresh(self: Pin<&mut Self>) -> Option<&mut <H::Protocol as Protocol>::Data> {
-        if self.has_begun() {
-            return None;
-        }
-        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
-        Some(self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data }))
-    }
-
-    /// The data, while the waiter is neither queued nor granted.
-    ///
-    /// # Panics
-    ///
-    /// If it is: a bug of the primitive.
-    #[inline(always)]
-    pub fn data(self: Pin<&mut Self>) -> &mut <H::Protocol as Protocol>::Data {
-        assert!(self.is_free(), "Waiter::data: the waiter is not idle");
-        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
-        self.into_ref().get_ref().node.body.with_mut(|body| unsafe { &mut (*body).data })
-    }
-
-    /// Takes the queue's mutex, with `waker` cloned before, so that this waiter may [enter](Entry::wait_in) a list.
-    ///
-    /// # Panics
-    ///
-    /// If the waiter is in one already: a bug of the primitive.
-    #[inline]
-    pub fn entry(self: Pin<&mut Self>, waker: &Waker) -> Entry<'_, H> {
-        assert!(self.is_free(), "Waiter::entry: the waiter is in a list already");
-        // I7: cloned before the mutex is taken. And before the wait begins: a clone that panics leaves it as it was.
-        let waker = waker.clone();
-        let task = Current::get();
-        let waiter = self.into_ref().get_ref();
-        // Written where it will stay: moved there later, by way of the stack, it cost a stalled load.
-        // SAFETY: not linked, so the node belongs to its owner (the table), which is us. There is no waker in it (I8).
-        waiter.node.body.with_mut(|body| unsafe { _ = (*body).waker.write(waker) });
-        let seat = Seat { waiter, task, is_taken: false };
-        let queue = waiter.handle.queue();
-        Entry { locked: queue.lock(), seat, queue }
-    }
-
-    /// Polls a wait that has entered a list: ready once it is granted.
-    ///
-    /// Never takes the mutex once the grant is there; otherwise sees to it that `cx`'s waker is the one that is woken.
-    ///
-    /// # Panics
-    ///
-    /// If the wait is in no list, because it never entered one or was ready before.
-    #[inline]
-    pub fn poll_grant(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        // Ordering: Acquire pairs with the Release in `Front::grant`.
-        if self.node.stage.load(Ordering::Acquire) == GRANTED || self.granted_or_rearmed(cx.waker()) {
-            // Ordering: Relaxed; the node is ours again (I2), and nobody else looks at an unlinked node.
-            self.node.stage.store(IDLE, Ordering::Relaxed);
-            // SAFETY: idle, so the node belongs to its owner (the table), which is us.
-            self.node.body.with_mut(|body| unsafe { (*body).wait.end() });
-            return Poll::Ready(());
-        }
-        Poll::Pending
-    }
-
-    /// Whether the waiter is neither queued nor granted.
-    #[inline(always)]
-    fn is_free(&self) -> bool {
-        // Ordering: Relaxed; only the owner enters or leaves these stages (I2).
-        self.node.stage.load(Ordering::Relaxed) <= IDLE
+    fn is_new(&self) -> bool {
+        // Ordering: Relaxed; only the owner leaves NEW (I2).
+        self.node.stage.load(Ordering::Relaxed) == NEW
     }
 
     /// Whether the waiter has been granted by now; if not, `waker` is the one that the grant will wake.
     #[cold]
     fn granted_or_rearmed(&self, waker: &Waker) -> bool {
-        let queue = self.handle.queue();
+        if self.node.stage.load(Ordering::Relaxed) == OVER {
+            panic!("a waiting future was polled after it was ready");
+        }
+        let queue = self.handle().queue();
         let mut fresh: Option<Waker> = None;
         loop {
             let locked = queue.lock();
-            // Ordering: Acquire as in `poll_grant`. The mutex would do if the handle is honest.
+            // Ordering: Acquire as in `poll_wait`. The mutex would do if the handle is honest.
             match self.node.stage.load(Ordering::Acquire) {
                 GRANTED => return true,
-                NEW | IDLE => not_waiting(),
-                home => _ = self.linked_in(queue, home),
+                id => _ = self.linked_in(queue, id),
             }
             // SAFETY: the node is linked in a list that this mutex guards (`linked_in`), so its body is ours (I1) and has a
             // waker (I8).
@@ -214,12 +256,12 @@ impl<H: Handle> Waiter<H> {
     /// Where a linked waiter is, given the queue that its handle leads to, whose mutex we hold, and its stage.
     ///
     /// Aborts if the handle does not lead there any more (I5): unwinding would free a linked waiter.
-    fn linked_in(&self, queue: &WaitQueue<H::Protocol>, home: usize) -> Place<'_, H::Protocol> {
-        if home == queue.home() {
-            return Place::Queue;
+    fn linked_in(&self, queue: &WaitQueue<H::Protocol>, id: usize) -> Linked<'_, H::Protocol> {
+        if id == queue.id() {
+            return Linked::InQueue;
         }
-        match self.handle.side_list() {
-            Some(side) if home == side.home() && side.owner() == Some(queue.home()) => Place::Side(side),
+        match self.handle().side_list() {
+            Some(side) if id == side.id() && side.owner() == Some(queue.id()) => Linked::InSideList(side),
             _ => {
                 eprintln!("waitline: a handle leads to another queue than before, so its waiter cannot be unlinked");
                 std::process::abort()
@@ -229,54 +271,77 @@ impl<H: Handle> Waiter<H> {
 
     /// The slow part of drop: the waiter is queued or granted.
     #[cold]
-    fn cancel(&mut self) {
+    fn cancel(&self) {
         // A panic in the handle's `queue` or `side_list` must not free a linked waiter (I4).
         let bomb = AbortOnUnwind;
-        let queue = self.handle.queue();
+        let queue = self.handle().queue();
         let mut locked = queue.lock();
-        // Ordering: Acquire as in `poll_grant`. The mutex would do if the handle is honest.
-        let place = match self.node.stage.load(Ordering::Acquire) {
+        // Ordering: Acquire as in `poll_wait`. The mutex would do if the handle is honest.
+        let linked = match self.node.stage.load(Ordering::Acquire) {
             GRANTED => None,
-            home => Some(self.linked_in(queue, home)),
+            id => Some(self.linked_in(queue, id)),
         };
         let node = ptr::from_ref(&self.node);
-        match place {
+        match linked {
             None => {}
             // SAFETY: linked in a list of this queue, by `linked_in`.
-            Some(Place::Queue) => unsafe { locked.unlink(node) },
+            Some(Linked::InQueue) => unsafe { locked.unlink(node) },
             // SAFETY: linked in this side list, whose owner is the queue that we hold, by `linked_in`.
-            Some(Place::Side(side)) => unsafe { side.remove(node) },
+            Some(Linked::InSideList(side)) => unsafe { side.remove(node) },
         }
         // SAFETY: it was linked until now, and will not be again (I8).
-        let waker = place.is_some().then(|| unsafe { Node::take_waker(node) });
+        let waker = linked.is_some().then(|| unsafe { Node::take_waker(node) });
         // Last of all, without the mutex (I7), and also if the handle panics.
         let _waker = Discarded(waker);
         mem::forget(bomb);
-        // Ordering: Relaxed; unlinked, so ours (I2).
-        self.node.stage.store(IDLE, Ordering::Relaxed);
         // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
-        let data = self.node.body.with_mut(|body| unsafe { &mut (*body).data });
-        match place {
+        let data = self.node.body.with_mut(|body| unsafe { &mut *(*body).data });
+        match linked {
             None => {
                 drop(locked);
-                self.handle.cancel_granted(data);
+                self.handle().cancel_granted(data);
             }
-            Some(Place::Queue) => self.handle.cancel_queued(locked, data),
-            Some(Place::Side(_)) => self.handle.cancel_in_side_list(locked, data),
+            Some(Linked::InQueue) => self.handle().cancel_queued(locked, data),
+            Some(Linked::InSideList(_)) => drop(locked),
         }
     }
 }
 
-#[cold]
-fn not_waiting() -> ! {
-    panic!("a waiting future was polled after it was ready")
+impl<H: Handle> Drop for Waiter<H> {
+    #[inline]
+    fn drop(&mut self) {
+        /// Drops the handle and the data, also after a panic of the handle.
+        struct Rest<'a, H: Handle>(&'a mut Waiter<H>);
+
+        impl<H: Handle> Drop for Rest<'_, H> {
+            #[inline(always)]
+            fn drop(&mut self) {
+                let data = self.0.node.body.with_mut(|body| body);
+                // SAFETY: not over, so both are there; not linked, so both are ours; and this is the last use of the waiter.
+                unsafe {
+                    ManuallyDrop::drop(&mut (*data).data);
+                    ManuallyDrop::drop(&mut self.0.handle);
+                }
+            }
+        }
+
+        // Ordering: Relaxed; only the owner enters or leaves these stages (I2).
+        let stage = self.node.stage.load(Ordering::Relaxed);
+        if stage == OVER {
+            return;
+        }
+        let rest = Rest(self);
+        if stage != NEW {
+            rest.0.cancel();
+        }
+    }
 }
 
 impl<H: Handle> fmt::Debug for Waiter<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let stage = match self.node.stage.load(Ordering::Relaxed) {
             NEW => "new",
-            IDLE => "idle",
+            OVER => "over",
             GRANTED => "granted",
             _ => "queued",
         };
@@ -285,9 +350,9 @@ impl<H: Handle> fmt::Debug for Waiter<H> {
 }
 
 /// Which list a linked waiter is in.
-enum Place<'a, P: Protocol> {
-    Queue,
-    Side(&'a SideList<P>),
+enum Linked<'a, P: Protocol> {
+    InQueue,
+    InSideList(&'a SideList<P>),
 }
 
 /// A waker that is not needed any more, dropped as foreign code.
@@ -305,149 +370,5 @@ struct AbortOnUnwind;
 impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         std::process::abort();
-    }
-}
-
-/// The moment in which a waiter, with the queue's mutex held, decides whether to wait. Derefs to [`Locked`].
-///
-/// Dropping it releases the mutex, and then drops the waker if it was not needed.
-pub struct Entry<'w, H: Handle> {
-    // The fields are dropped in this order, which I7 needs.
-    locked: Locked<'w, H::Protocol>,
-    seat: Seat<'w, H>,
-    /// The queue that the handle led to. `locked` may have been exchanged since (I9).
-    queue: &'w WaitQueue<H::Protocol>,
-}
-
-/// A waiter with a waker in it, that may enter one list.
-struct Seat<'w, H: Handle> {
-    waiter: &'w Waiter<H>,
-    /// Who waits, asked for before the mutex was taken (I7).
-    task: Current,
-    /// Until then the waiter's body is ours, as it is the owner's.
-    is_taken: bool,
-}
-
-impl<H: Handle> Seat<'_, H> {
-    /// Makes the waiter ready for a list of `home`, whose mutex is held.
-    #[inline(always)]
-    fn take(&mut self, home: usize, origin: &Origin) {
-        assert!(!self.is_taken, "Entry: the waiter is in a list already");
-        self.is_taken = true;
-        let (task, place) = (mem::take(&mut self.task), self.waiter.place);
-        // SAFETY: we hold the mutex of the list that it enters.
-        self.waiter.node.body.with_mut(|body| unsafe { (*body).wait.for_primitive(task, origin, H::CALL, place) });
-        // Ordering: Relaxed, by I2: we hold the mutex of `home`.
-        self.waiter.node.stage.store(home, Ordering::Relaxed);
-    }
-}
-
-impl<H: Handle> Drop for Seat<'_, H> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.is_taken {
-            // SAFETY: not linked, so the waker is there (I8) and ours.
-            let waker = unsafe { Node::take_waker(&self.waiter.node) };
-            foreign(|| drop(waker));
-        }
-    }
-}
-
-impl<'w, H: Handle> Entry<'w, H> {
-    /// The way to the primitive.
-    #[inline(always)]
-    pub fn handle(&self) -> &'w H {
-        &self.seat.waiter.handle
-    }
-
-    /// What the waiter will ask for.
-    ///
-    /// # Panics
-    ///
-    /// If the waiter has entered a list already: a bug of the primitive.
-    #[inline]
-    pub fn data(&mut self) -> &mut <H::Protocol as Protocol>::Data {
-        assert!(!self.seat.is_taken, "Entry::data: the waiter is in a list already");
-        // SAFETY: not linked, so the node belongs to the owner (the table), whose exclusive borrow made this entry.
-        self.seat.waiter.node.body.with_mut(|body| unsafe { &mut (*body).data })
-    }
-
-    /// I9: a waiter enters lists of the queue that its handle keeps alive, and of no other.
-    #[inline(always)]
-    fn check_home(&self) {
-        assert!(ptr::eq(self.locked.queue, self.queue), "Entry: its queue was exchanged for another one");
-    }
-
-    /// Enters the queue's list number `list` as its last waiter.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such list, or the waiter has entered one already: bugs of the primitive.
-    #[inline]
-    pub fn wait_in(&mut self, list: usize) {
-        self.check_home();
-        let (home, origin) = (self.locked.queue.home(), self.locked.origin());
-        let Entry { locked, seat, .. } = self;
-        locked.with_lists(|lists, len| {
-            // First of all: a wrong number must leave the waiter idle.
-            let list = &mut lists.all()[list];
-            seat.take(home, origin);
-            // SAFETY: I1 (we hold the mutex). The node was idle, is pinned, and its drop unlinks it (I4).
-            unsafe { list.push_back(&seat.waiter.node) };
-            *len += 1;
-        });
-    }
-
-    /// Releases the mutex, then wakes `wakers`: see [`Locked::unlock_and_wake`].
-    #[inline]
-    pub fn unlock_and_wake(self, wakers: impl WakeAll) {
-        drop(self);
-        wakers.wake_all();
-    }
-
-    /// Enters the handle's side list as its last waiter; [`ForeignQueue`] if that has waiters of another queue now.
-    ///
-    /// # Panics
-    ///
-    /// If the handle has no side list, or the waiter has entered a list already: bugs of the primitive.
-    pub fn wait_in_side_list(&mut self) -> Result<(), ForeignQueue> {
-        self.check_home();
-        let Entry { locked, seat, .. } = self;
-        let side = seat.waiter.handle.side_list().expect("Entry::wait_in_side_list: the handle has no side list");
-        assert!(!seat.is_taken, "Entry: the waiter is in a list already");
-        // SAFETY: the node is idle, pinned, and its drop unlinks it (I4); `take` follows at once.
-        unsafe { side.push_back(locked, &seat.waiter.node)? };
-        seat.take(side.home(), side.origin());
-        Ok(())
-    }
-}
-
-impl<'w, H: Handle> Deref for Entry<'w, H> {
-    type Target = Locked<'w, H::Protocol>;
-    #[inline(always)]
-    fn deref(&self) -> &Self::Target {
-        &self.locked
-    }
-}
-
-impl<H: Handle> DerefMut for Entry<'_, H> {
-    #[inline(always)]
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.locked
-    }
-}
-
-impl<H: Handle> fmt::Debug for Entry<'_, H> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entry").field("entered", &self.seat.is_taken).finish_non_exhaustive()
-    }
-}
-
-impl<H: Handle> Drop for Waiter<H> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.is_free() {
-            self.cancel();
-        }
     }
 }

@@ -11,7 +11,8 @@ use std::{
     task::Waker,
 };
 use waitline::{
-    Entry, FirstPanic, ForeignQueue, Front, Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter, Wakers,
+    Decision, Entry, FirstPanic, ForeignQueue, Front, Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
+    Wakers,
     diagnostics::{Announced, Caller, Current, Hold, Holding, Holds, Origin, Target, Task, Thing, Wait, Waiting, Who},
     sync::{Mutex, UnsafeCell},
     testing::CountingWaker,
@@ -47,7 +48,6 @@ impl<P: Protocol, T> Handle for By<P, T> {
     fn queue(&self) -> &WaitQueue<P> {
         self.0
     }
-    fn cancel_queued(&self, _: Locked<'_, P>, _: &mut P::Data) {}
     fn cancel_granted(&self, _: &mut P::Data) {}
 }
 
@@ -85,7 +85,8 @@ no!(Entry<'static, Plain<Both>>: Send);
 no!(Entry<'static, Plain<State<SendOnly>>>: Sync, Send);
 no!(Entry<'static, Plain<Data<SendOnly>>>: Sync, Send);
 no!(Entry<'static, By<Both, SendOnly>>: Sync, Send);
-no!(Front<'static, 'static, Both>: Send, Sync);
+no!(Front<'static, 'static, Both, 0>: Send, Sync);
+yes!(Decision<'static, Plain<Both>>: Debug);
 no!(List<u8>: Send, Sync);
 
 yes!(Waiter<Plain<Both>>: Send, Sync);

@@ -1,9 +1,9 @@
 //! `Locked::for_each` and `grant_front`: the waiters of one list, in order, and nobody else.
 
 use std::pin::{Pin, pin};
-use std::task::Waker;
-use waitline::testing::{CountingWaker, poll_with};
-use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, Wakers};
+use std::task::{Context, Poll, Waker};
+use waitline::testing::CountingWaker;
+use waitline::{Handle, List, Protocol, WaitQueue, Waiter, Wakers};
 
 enum Numbers {}
 
@@ -21,17 +21,21 @@ impl Handle for Via<'_> {
     fn queue(&self) -> &WaitQueue<Numbers> {
         self.0
     }
-    fn cancel_queued(&self, _queue: Locked<'_, Numbers>, _data: &mut u32) {}
     fn cancel_granted(&self, _data: &mut u32) {}
 }
 
-fn enter(waiter: Pin<&mut Waiter<Via<'_>>>, list: usize) {
-    waiter.entry(Waker::noop()).wait_in(list);
+/// Polls with this waker, to wait in this list. Ready with the data.
+fn poll<const LIST: usize>(waiter: Pin<&mut Waiter<Via<'_>>>, waker: &Waker) -> Poll<u32> {
+    waiter.poll_wait(&mut Context::from_waker(waker), |entry| entry.wait_in::<LIST>()).map(|(_, data)| data)
 }
 
-fn seen(queue: &WaitQueue<Numbers>, list: usize) -> Vec<u32> {
+fn enter<const LIST: usize>(waiter: Pin<&mut Waiter<Via<'_>>>) {
+    assert!(poll::<LIST>(waiter, Waker::noop()).is_pending());
+}
+
+fn seen<const LIST: usize>(queue: &WaitQueue<Numbers>) -> Vec<u32> {
     let mut seen = Vec::new();
-    queue.lock().for_each(list, |data| seen.push(*data));
+    queue.lock().for_each::<LIST>(|data| seen.push(*data));
     seen
 }
 
@@ -39,26 +43,25 @@ fn seen(queue: &WaitQueue<Numbers>, list: usize) -> Vec<u32> {
 fn for_each_visits_the_waiters_of_one_list_in_order() {
     let queue = WaitQueue::<Numbers>::new((), ());
     let mut waiters: [_; 5] = std::array::from_fn(|n| Box::pin(Waiter::new(Via(&queue), n as u32)));
-    assert_eq!(seen(&queue, 0), []);
+    assert_eq!(seen::<0>(&queue), []);
     for (n, waiter) in waiters.iter_mut().enumerate() {
-        enter(waiter.as_mut(), n % 2);
+        if n % 2 == 0 { enter::<0>(waiter.as_mut()) } else { enter::<1>(waiter.as_mut()) }
     }
-    assert_eq!(seen(&queue, 0), [0, 2, 4]);
-    assert_eq!(seen(&queue, 1), [1, 3]);
-    queue.lock().splice(1, 0);
-    assert_eq!(seen(&queue, 0), [0, 2, 4, 1, 3]);
-    assert_eq!(seen(&queue, 1), []);
+    assert_eq!(seen::<0>(&queue), [0, 2, 4]);
+    assert_eq!(seen::<1>(&queue), [1, 3]);
+    queue.lock().splice::<1, 0>();
+    assert_eq!(seen::<0>(&queue), [0, 2, 4, 1, 3]);
+    assert_eq!(seen::<1>(&queue), []);
 }
 
 #[test]
 fn for_each_writes_what_the_waiter_then_finds() {
     let queue = WaitQueue::<Numbers>::new((), ());
     let mut waiter = pin!(Waiter::new(Via(&queue), 7));
-    enter(waiter.as_mut(), 1);
-    queue.lock().for_each(1, |data| *data += 1);
-    drop(queue.lock().front(1).map(|first| first.grant()));
-    assert!(waitline::testing::poll_once(pin!(std::future::poll_fn(|cx| waiter.as_mut().poll_grant(cx)))).is_ready());
-    assert_eq!(*waiter.data(), 8);
+    enter::<1>(waiter.as_mut());
+    queue.lock().for_each::<1>(|data| *data += 1);
+    drop(queue.lock().front::<1>().map(|first| first.grant()));
+    assert_eq!(poll::<1>(waiter, Waker::noop()), Poll::Ready(8));
 }
 
 /// Every split of a list of up to six into granted and left, by the limit or by the room for wakers; then the list must
@@ -70,37 +73,37 @@ fn grant_front_grants_the_first_ones_and_leaves_a_whole_list() {
             let queue = WaitQueue::<Numbers>::new((), ());
             let waker = CountingWaker::new();
             let mut other = Box::pin(Waiter::new(Via(&queue), 99));
-            enter(other.as_mut(), 0);
+            enter::<0>(other.as_mut());
             let mut waiters: Vec<_> = (0..n).map(|n| Some(Box::pin(Waiter::new(Via(&queue), n as u32)))).collect();
             for waiter in waiters.iter_mut().flatten() {
-                waiter.as_mut().entry(&waker.waker()).wait_in(1);
+                assert!(poll::<1>(waiter.as_mut(), &waker.waker()).is_pending());
             }
             let mut wakers = Wakers::<4>::new();
-            let granted = queue.lock().grant_front(1, limit, &mut wakers);
+            let granted = queue.lock().grant_front::<1, _>(limit, &mut wakers);
             assert_eq!(granted, n.min(limit).min(4));
             wakers.wake_all();
             assert_eq!(waker.count(), granted);
             let mut left: Vec<_> = (granted as u32..n as u32).collect();
-            assert_eq!(seen(&queue, 1), left);
+            assert_eq!(seen::<1>(&queue), left);
             assert_eq!(queue.lock().len(), left.len() + 1);
             for (i, waiter) in waiters.iter_mut().flatten().enumerate() {
-                let ready = poll_with(pin!(std::future::poll_fn(|cx| waiter.as_mut().poll_grant(cx))), &waker.waker());
-                assert_eq!(ready.is_ready(), i < granted);
+                let ready = poll::<1>(waiter.as_mut(), &waker.waker());
+                assert_eq!(ready, if i < granted { Poll::Ready(i as u32) } else { Poll::Pending });
             }
             if let Some(waiter) = waiters.get_mut(cancelled) {
                 *waiter = None;
                 left.retain(|waiter| *waiter != cancelled as u32);
-                assert_eq!(seen(&queue, 1), left);
+                assert_eq!(seen::<1>(&queue), left);
             }
             let mut late = Box::pin(Waiter::new(Via(&queue), 6));
-            enter(late.as_mut(), 1);
+            enter::<1>(late.as_mut());
             left.push(6);
-            assert_eq!(seen(&queue, 1), left);
-            while queue.lock().grant_front(1, usize::MAX, &mut wakers) > 0 {
+            assert_eq!(seen::<1>(&queue), left);
+            while queue.lock().grant_front::<1, _>(usize::MAX, &mut wakers) > 0 {
                 wakers.wake_all();
             }
-            assert_eq!(seen(&queue, 1), []);
-            assert_eq!(seen(&queue, 0), [99]);
+            assert_eq!(seen::<1>(&queue), []);
+            assert_eq!(seen::<0>(&queue), [99]);
             assert_eq!(queue.lock().len(), 1);
         }
     }

@@ -1,7 +1,7 @@
 //! What safe code can do wrong with the wait queue: each case ends in a panic without harm, in the documented abort, or in
 //! nothing at all. AddressSanitizer runs over these.
 
-use crate::toy::{DESK, Office, Post, Store, Visit, receive, receive_by_way_of_the_hall};
+use crate::toy::{DESK, Office, Post, Store, receive};
 use std::{
     cell::Cell,
     mem,
@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 use waitline::{
     Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
@@ -35,6 +35,11 @@ fn aborts(test: &str, message: &str, attack: impl FnOnce()) {
     assert!(errors.contains(message), "{test} ended otherwise: {errors}");
 }
 
+/// Polls, to wait at the desk. Whether it waits.
+fn enter<H: Handle<Protocol = Post>>(waiter: Pin<&mut Waiter<H>>, waker: &Waker) -> bool {
+    waiter.poll_wait(&mut Context::from_waker(waker), |entry| entry.wait_in::<DESK>()).is_pending()
+}
+
 /// A handle that leads to one queue at first and to another later, or panics.
 struct Fickle {
     queues: [WaitQueue<Post>; 2],
@@ -50,7 +55,7 @@ impl Fickle {
 
     fn queued(&'static self) -> Pin<Box<Waiter<&'static Self>>> {
         let mut waiter = Box::pin(Waiter::new(self, 0));
-        waiter.as_mut().entry(Waker::noop()).wait_in(DESK);
+        assert!(enter(waiter.as_mut(), Waker::noop()));
         waiter
     }
 }
@@ -61,7 +66,6 @@ impl Handle for &'static Fickle {
         assert!(!self.panics.load(Ordering::Relaxed), "the handle panics");
         &self.queues[usize::from(self.later.load(Ordering::Relaxed))]
     }
-    fn cancel_queued(&self, _: Locked<'_, Post>, _: &mut usize) {}
     fn cancel_granted(&self, _: &mut usize) {}
 }
 
@@ -98,9 +102,8 @@ fn a_handle_that_panics_at_the_entry_leaves_the_waiter_out() {
     let (handle, waker) = (Fickle::new(), CountingWaker::new());
     let mut waiter = Box::pin(Waiter::new(handle, 0));
     handle.panics.store(true, Ordering::Relaxed);
-    assert!(panic_message(|| drop(waiter.as_mut().entry(&waker.waker()))).is_some());
-    assert!(!waiter.has_begun());
-    assert_eq!(waker.held(), 0);
+    assert!(panic_message(|| enter(waiter.as_mut(), &waker.waker())).is_some());
+    assert_eq!((format!("{waiter:?}").as_str(), waker.held()), ("Waiter(new)", 0));
 }
 
 /// A queue with its own side list in its word: both may begin at one address.
@@ -126,7 +129,6 @@ impl Handle for BySide {
     fn side_list(&self) -> Option<&SideList<WithSide>> {
         Some(&self.0.0.word)
     }
-    fn cancel_queued(&self, _: Locked<'_, WithSide>, (): &mut ()) {}
     fn cancel_granted(&self, (): &mut ()) {}
 }
 
@@ -136,13 +138,10 @@ fn a_side_list_inside_its_queue_is_not_taken_for_the_queue() {
     let by = BySide(queue);
     let enter = |aside: bool| {
         let mut waiter = Box::pin(Waiter::new(by, ()));
-        let mut entry = waiter.as_mut().entry(Waker::noop());
-        if aside {
-            entry.wait_in_side_list().unwrap()
-        } else {
-            entry.wait_in(0)
-        }
-        drop(entry);
+        let wait = waiter.as_mut().poll_wait(&mut Context::from_waker(Waker::noop()), |entry| {
+            if aside { entry.wait_in_side_list(drop).unwrap() } else { entry.wait_in::<0>() }
+        });
+        assert!(wait.is_pending());
         waiter
     };
     // Each is the head of its list, where a cut from the wrong one would leave the head behind.
@@ -153,88 +152,76 @@ fn a_side_list_inside_its_queue_is_not_taken_for_the_queue() {
     drop(inside);
     assert_eq!((queue.0.word.len(), queue.0.lock().len()), (0, 0));
     let (first, second) = (enter(true), enter(true));
-    assert_eq!(queue.0.word.transfer(&mut queue.0.lock(), 1, 0), Ok(1));
+    assert_eq!(queue.0.word.transfer::<0>(&mut queue.0.lock(), 1), Ok(1));
     drop(first);
     drop(second);
     assert!(queue.0.word.is_empty() && queue.0.lock().is_empty());
 }
 
 #[test]
-fn an_entry_whose_queue_was_exchanged_enters_no_list() {
+fn a_decision_that_panics_leaves_the_waiter_as_it_was() {
     let handle = Fickle::new();
-    for aside in [false, true] {
-        let waker = CountingWaker::new();
-        let mut waiter = Box::pin(Waiter::new(handle, 0));
-        // The other queue lives as long as the program here; it need not.
-        let mut other = handle.queues[1].lock();
+    let counter = CountingWaker::new();
+    let mut waiter = Box::pin(Waiter::new(handle, 0));
+    let waker = counter.waker();
+    let mut cx = Context::from_waker(&waker);
+    for kind in 0..3 {
         let message = panic_message(|| {
-            let mut entry = waiter.as_mut().entry(&waker.waker());
-            mem::swap(&mut *entry, &mut other);
-            if aside { _ = entry.wait_in_side_list() } else { entry.wait_in(DESK) }
+            waiter.as_mut().poll_wait(&mut cx, |mut entry| {
+                *entry.data() += 1;
+                match kind {
+                    0 => panic!("undecided"),
+                    // A handle without a side list.
+                    1 => entry.wait_in_side_list(drop).unwrap(),
+                    _ => {
+                        drop(entry);
+                        panic!("dropped");
+                    }
+                }
+            })
         });
-        assert!(message.unwrap().contains("exchanged for another one"));
-        drop(other);
-        assert_eq!(waker.held(), 0);
-        assert!(handle.queues.iter().all(|queue| queue.lock().is_empty()));
-        assert!(!waiter.has_begun());
+        assert!(message.is_some());
+        assert!(handle.queues.iter().all(|queue| queue.try_lock().is_some_and(|queue| queue.is_empty())));
+        assert_eq!((format!("{waiter:?}").as_str(), counter.held()), ("Waiter(new)", 1));
     }
-}
-
-#[test]
-fn a_wrong_list_number_panics_and_leaves_the_waiter_out() {
-    let office = Arc::new(Office::default());
-    let visit = Visit { office: office.clone(), by_way_of_the_hall: false };
-    let mut waiter = Box::pin(Waiter::new(visit, 0));
-    let waker = CountingWaker::new();
-    assert!(panic_message(|| waiter.as_mut().entry(&waker.waker()).wait_in(2)).is_some());
-    assert_eq!(waker.held(), 0);
-    assert_eq!(*waiter.as_mut().data(), 0, "the waiter is idle");
-    drop(waiter);
-    assert_eq!(office.waiters(), 0);
-}
-
-#[test]
-fn a_wrong_list_number_moves_and_grants_nobody() {
-    let office = Arc::new(Office::default());
-    let mut desk = Box::pin(receive(&office));
-    let mut hall = Box::pin(receive_by_way_of_the_hall(&office));
-    assert!(poll_once(desk.as_mut()).is_pending());
-    assert!(poll_once(hall.as_mut()).is_pending());
-    for (from, to) in [(DESK, 2), (2, DESK), (DESK, usize::MAX)] {
-        assert!(panic_message(|| office.queue.lock().splice(from, to)).is_some());
-        assert_eq!((office.waiters(), office.hall.len()), (1, 1), "{from} to {to}");
-    }
-    for n in [0, 1, usize::MAX] {
-        assert!(panic_message(|| office.hall.transfer(&mut office.queue.lock(), n, 2)).is_some());
-        assert_eq!((office.waiters(), office.hall.len()), (1, 1), "{n} waiters");
-    }
-    assert!(panic_message(|| office.queue.lock().front(2).is_some()).is_some());
-    office.queue.lock().splice(DESK, DESK);
-    office.give(1);
-    assert_eq!(poll_once(desk.as_mut()), Poll::Ready(1));
-    assert_eq!(office.call(1), 1);
-    office.give(2);
-    assert_eq!(poll_once(hall.as_mut()), Poll::Ready(2));
-}
-
-#[test]
-fn entering_twice_panics_and_the_first_entry_stands() {
-    let office = Arc::new(Office::default());
-    let visit = Visit { office: office.clone(), by_way_of_the_hall: false };
-    let mut waiter = Box::pin(Waiter::new(visit, 0));
+    // After the decision it stands.
     assert!(
         panic_message(|| {
-            let mut entry = waiter.as_mut().entry(Waker::noop());
-            entry.wait_in(DESK);
-            entry.wait_in(DESK);
+            waiter.as_mut().poll_wait(&mut cx, |entry| {
+                _ = entry.wait_in::<DESK>();
+                panic!("too late")
+            })
         })
-        .unwrap()
-        .contains("in a list already")
+        .is_some()
     );
-    assert_eq!(office.waiters(), 1);
-    assert!(panic_message(|| waiter.as_mut().entry(Waker::noop()).wait_in(DESK)).is_some());
+    assert_eq!((handle.queues[0].lock().len(), counter.held()), (1, 2));
     drop(waiter);
-    assert_eq!(office.waiters(), 0);
+    let mut waiter = Box::pin(Waiter::new(handle, 7));
+    assert!(
+        panic_message(|| {
+            waiter.as_mut().poll_wait(&mut cx, |entry| {
+                entry.ready_then(|queue| {
+                    drop(queue);
+                    panic!("too late")
+                })
+            })
+        })
+        .is_some()
+    );
+    assert_eq!((format!("{waiter:?}").as_str(), counter.held()), ("Waiter(granted)", 1));
+    assert!(matches!(waiter.as_mut().poll_wait(&mut cx, |_| unreachable!()), Poll::Ready((_, 7))));
+}
+
+#[test]
+fn splicing_a_list_into_itself_changes_nothing() {
+    let office = Arc::new(Office::default());
+    let mut waits = [0, 1].map(|_| Box::pin(receive(&office)));
+    assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_pending()));
+    office.queue.lock().splice::<DESK, DESK>();
+    (1..3).for_each(|gift| office.give(gift));
+    for (i, wait) in waits.iter_mut().enumerate() {
+        assert_eq!(poll_once(wait.as_mut()), Poll::Ready(i + 1));
+    }
 }
 
 #[test]
@@ -245,19 +232,18 @@ fn a_queue_may_be_moved_and_freed_with_leaked_waiters_in_it() {
         fn queue(&self) -> &WaitQueue<Post> {
             self.0
         }
-        fn cancel_queued(&self, _: Locked<'_, Post>, _: &mut usize) {}
         fn cancel_granted(&self, _: &mut usize) {}
     }
     let counter = CountingWaker::new();
     let queue = WaitQueue::<Post>::new((), Store::default());
     for _ in 0..3 {
         let mut waiter = Box::pin(Waiter::new(ByRef(&queue), 0));
-        waiter.as_mut().entry(&counter.waker()).wait_in(DESK);
+        assert!(enter(waiter.as_mut(), &counter.waker()));
         mem::forget(waiter);
     }
     let moved = Box::new(queue);
     let mut locked = moved.lock();
-    let waker = locked.front(DESK).map(|first| first.grant());
+    let waker = locked.front::<DESK>().map(|first| first.grant());
     locked.unlock_and_wake(waker);
     assert_eq!((counter.count(), moved.lock().len()), (1, 2));
     drop(moved);
@@ -269,9 +255,9 @@ fn an_exchanged_data_is_only_another_value() {
     let mut waits = [0, 1].map(|_| Box::pin(receive(&office)));
     assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_pending()));
     let mut mine = 9;
-    mem::swap(office.queue.lock().front(DESK).unwrap().data(), &mut mine);
+    mem::swap(office.queue.lock().front::<DESK>().unwrap().data(), &mut mine);
     let mut locked = office.queue.lock();
-    let waker = locked.front(DESK).map(|first| first.grant());
+    let waker = locked.front::<DESK>().map(|first| first.grant());
     locked.unlock_and_wake(waker);
     assert_eq!((poll_once(waits[0].as_mut()), mine), (Poll::Ready(9), 0));
 }
@@ -310,7 +296,7 @@ fn a_waker_whose_drop_panics_costs_nobody_anything() {
 #[test]
 fn a_handle_may_use_its_queue_whenever_it_is_asked() {
     thread_local!(static ASKED: Cell<usize> = const { Cell::new(0) });
-    struct Nosy(Arc<Office>, AtomicUsize);
+    struct Nosy(Arc<Office>, Arc<AtomicUsize>);
     impl Handle for Nosy {
         type Protocol = Post;
         fn queue(&self) -> &WaitQueue<Post> {
@@ -327,16 +313,15 @@ fn a_handle_may_use_its_queue_whenever_it_is_asked() {
         }
     }
     let office = Arc::new(Office::default());
-    let mut waiter = Box::pin(Waiter::new(Nosy(office.clone(), AtomicUsize::new(0)), 0));
-    waiter.as_mut().entry(Waker::noop()).wait_in(DESK);
+    let seen = Arc::new(AtomicUsize::new(0));
+    let mut waiter = Box::pin(Waiter::new(Nosy(office.clone(), seen.clone()), 0));
+    assert!(enter(waiter.as_mut(), Waker::noop()));
     let (a, b) = (CountingWaker::new(), CountingWaker::new());
     for counter in [&a, &b] {
-        let waker = counter.waker();
-        let mut cx = std::task::Context::from_waker(&waker);
-        assert!(waiter.as_mut().poll_grant(&mut cx).is_pending());
+        assert!(enter(waiter.as_mut(), &counter.waker()));
     }
     assert_eq!((a.held(), b.held()), (0, 1));
-    assert_eq!(waiter.handle().1.load(Ordering::Relaxed), 1);
+    assert_eq!(seen.load(Ordering::Relaxed), 1);
     drop(waiter);
     assert!(ASKED.get() >= 4);
     let mut next = Box::pin(receive(&office));

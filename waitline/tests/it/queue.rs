@@ -1,13 +1,14 @@
 //! The wait queue under a primitive as small as can be, polled by hand.
 
-use crate::toy::{DESK, Office, receive, receive_by_way_of_the_hall};
+use crate::toy::{DESK, Office, Post, receive, receive_by_way_of_the_hall};
 use std::{
     mem::size_of,
+    pin::Pin,
     sync::{Arc, Mutex},
-    task::Poll,
+    task::{Context, Poll, Waker},
 };
 use waitline::{
-    List, Protocol, SideList, WaitQueue, Waiter,
+    Handle, List, Protocol, SideList, WaitQueue, Waiter,
     testing::{CountingWaker, WakerCall, hooked_waker, panic_message, poll_once, poll_with},
 };
 
@@ -152,10 +153,9 @@ fn a_queue_costs_a_pointer_and_eight_bytes() {
 }
 
 #[test]
-fn an_entry_that_is_not_used_leaves_no_trace() {
+fn a_waiter_that_is_ready_at_once_leaves_no_trace() {
     let (office, calls) = (Arc::new(Office::default()), Arc::new(Mutex::new(Vec::new())));
-    let visit = crate::toy::Visit { office: office.clone(), by_way_of_the_hall: false };
-    let mut waiter = Box::pin(Waiter::new(visit, 0));
+    office.give(5);
     let waker = hooked_waker({
         let (office, calls) = (office.clone(), calls.clone());
         move |call| {
@@ -164,14 +164,57 @@ fn an_entry_that_is_not_used_leaves_no_trace() {
             calls.lock().unwrap().push(call);
         }
     });
-    for _ in 0..2 {
-        assert_eq!(*waiter.as_mut().entry(&waker).data(), 0);
-        assert_eq!(*std::mem::take(&mut *calls.lock().unwrap()), [WakerCall::Clone, WakerCall::Drop]);
-        assert!(!waiter.has_begun() && office.waiters() == 0);
-    }
-    waiter.as_mut().entry(&waker).wait_in(DESK);
-    assert!(waiter.has_begun() && office.waiters() == 1);
+    let mut wait = Box::pin(receive(&office));
+    assert_eq!(poll_with(wait.as_mut(), &waker), Poll::Ready(5));
+    assert_eq!(*std::mem::take(&mut *calls.lock().unwrap()), [WakerCall::Clone, WakerCall::Drop]);
+    assert_eq!(office.waiters(), 0);
+    drop(wait);
+    let mut wait = Box::pin(receive(&office));
+    assert!(poll_with(wait.as_mut(), &waker).is_pending());
     assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone]);
-    drop(waiter);
+    drop(wait);
     assert_eq!(*calls.lock().unwrap(), [WakerCall::Clone, WakerCall::Drop]);
+}
+
+#[test]
+fn a_waiter_gives_its_handle_and_its_data_out_or_drops_them() {
+    /// A handle and data that are counted.
+    struct Counted(Arc<Office>);
+    impl Handle for Counted {
+        type Protocol = Post;
+        fn queue(&self) -> &WaitQueue<Post> {
+            &self.0.queue
+        }
+        fn cancel_granted(&self, gift: &mut usize) {
+            self.0.give(*gift);
+        }
+    }
+    let office = Arc::new(Office::default());
+    let counts = || Arc::strong_count(&office);
+    let enter = |waiter: Pin<&mut Waiter<Counted>>| {
+        waiter.poll_wait(&mut Context::from_waker(Waker::noop()), |entry| entry.wait_in::<DESK>())
+    };
+    // Never polled, queued, granted and cancelled.
+    drop(Waiter::new(Counted(office.clone()), 0));
+    assert_eq!(counts(), 1);
+    let [mut queued, mut granted, mut taken] = [0; 3].map(|_| Box::pin(Waiter::new(Counted(office.clone()), 0)));
+    assert!(enter(granted.as_mut()).is_pending() && enter(taken.as_mut()).is_pending());
+    assert!(enter(queued.as_mut()).is_pending());
+    office.give(1);
+    office.give(2);
+    drop((queued, granted));
+    assert_eq!(counts(), 2);
+    // Taken out: the handle is the caller's now.
+    let Poll::Ready((handle, 2)) = enter(taken.as_mut()) else { panic!("granted") };
+    drop(taken);
+    assert_eq!(counts(), 2);
+    drop(handle);
+    let mut fast = Box::pin(Waiter::new(Counted(office.clone()), 3));
+    assert!(fast.as_mut().finish_if(|_, _| false).is_none());
+    let finished = fast.as_mut().finish_if(|_, gift| std::mem::replace(gift, 4) == 3);
+    assert!(matches!(finished, Some((_, 4))) && counts() == 2);
+    assert!(fast.as_mut().finish_if(|_, _| true).is_none(), "it is over");
+    assert!(panic_message(|| _ = enter(fast.as_mut())).unwrap().contains("polled after it was ready"));
+    drop((fast, finished));
+    assert_eq!(counts(), 1);
 }

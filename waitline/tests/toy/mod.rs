@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll},
 };
-use waitline::{Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter, Wakers};
+use waitline::{Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter};
 
 pub(crate) const DESK: usize = 0;
 pub(crate) const LEAVING: usize = 1;
@@ -43,42 +43,33 @@ impl Default for Office {
 impl Office {
     pub(crate) fn give(&self, gift: usize) {
         let mut queue = self.queue.lock();
-        let next = queue.front(DESK).map(|mut first| {
+        let next = queue.front::<DESK>().map(|mut first| {
             *first.data() = gift;
             first.grant()
         });
         if next.is_none() {
             queue.gifts.push(gift);
         }
-        drop(queue);
-        if let Some(waker) = next {
-            waker.wake();
-        }
+        queue.unlock_and_wake(next);
     }
 
     /// Gives 7 to all who wait now, in one atomic step, however many they are.
     pub(crate) fn give_all(&self) {
         let mut queue = self.queue.lock();
-        queue.splice(DESK, LEAVING);
-        loop {
-            let mut round = Wakers::<2>::new();
-            while !round.is_full() {
-                let Some(mut first) = queue.front(LEAVING) else { break };
+        queue.splice::<DESK, LEAVING>();
+        queue.wake_in_rounds::<2>(|mut queue, wakers| {
+            while !wakers.is_full() {
+                let Some(mut first) = queue.front::<LEAVING>() else { return false };
                 *first.data() = 7;
-                round.push(first.grant());
+                wakers.push(first.grant());
             }
-            if round.is_empty() {
-                return;
-            }
-            drop(queue);
-            round.wake_all();
-            queue = self.queue.lock();
-        }
+            true
+        });
     }
 
     /// Calls up to `n` from the hall to the desk.
     pub(crate) fn call(&self, n: usize) -> usize {
-        self.hall.transfer(&mut self.queue.lock(), n, DESK).expect("the hall belongs to this office")
+        self.hall.transfer::<DESK>(&mut self.queue.lock(), n).expect("the hall belongs to this office")
     }
 
     pub(crate) fn waiters(&self) -> usize {
@@ -106,7 +97,7 @@ impl Handle for Visit {
         assert_eq!(*gift, 0, "a gift was put into a waiter that was not granted");
         // A call from the hall that is not followed is passed on, before anybody can find the desk empty.
         if self.by_way_of_the_hall {
-            _ = self.office.hall.transfer(&mut queue, 1, DESK);
+            _ = self.office.hall.transfer::<DESK>(&mut queue, 1);
         }
     }
 
@@ -137,22 +128,17 @@ impl Future for Receive {
     type Output = usize;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<usize> {
-        let mut waiter = self.project().waiter;
-        if waiter.has_begun() {
-            return waiter.as_mut().poll_grant(cx).map(|()| *waiter.data());
-        }
-        let in_the_hall = waiter.handle().by_way_of_the_hall;
-        let mut entry = waiter.as_mut().entry(cx.waker());
-        assert_eq!(*entry.data(), 0);
-        if !entry.gifts.is_empty() {
-            let gift = entry.gifts.remove(0);
-            return Poll::Ready(gift);
-        }
-        if in_the_hall {
-            entry.wait_in_side_list().expect("the hall belongs to this office");
-        } else {
-            entry.wait_in(DESK);
-        }
-        Poll::Pending
+        let wait = self.project().waiter.poll_wait(cx, |mut entry| {
+            assert_eq!(*entry.data(), 0);
+            if !entry.gifts.is_empty() {
+                *entry.data() = entry.gifts.remove(0);
+                return entry.ready();
+            }
+            if entry.handle().by_way_of_the_hall {
+                return entry.wait_in_side_list(drop).expect("the hall belongs to this office");
+            }
+            entry.wait_in::<DESK>()
+        });
+        wait.map(|(_, gift)| gift)
     }
 }

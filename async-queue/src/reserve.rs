@@ -1,0 +1,188 @@
+//! Reserving: the methods that reserve a slot, [`Reserve`] and the [`Slot`] itself.
+
+use crate::{
+    error::{Closed, PutError, TryReserveError},
+    put::{Putter, wait_for_slot},
+    queue::AnyQueue,
+    state::{PUTTERS, Refusal, Request},
+    store::{Fifo, Store},
+};
+use pin_project_lite::pin_project;
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+use waitline::Waiter;
+
+impl<T, S: Store<Item = T>> AnyQueue<S> {
+    /// Waits for room and keeps it, so that the item can be made, or the decision taken, when it is certain.
+    ///
+    /// # Fairness
+    ///
+    /// One line with [`put`](Self::put).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses its place in the line and nothing else. Dropping the [`Slot`] gives the room to
+    /// the next one in line.
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed before the slot is there.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let queue = waitline_queue::Queue::bounded(1);
+    /// let slot = queue.reserve().await.unwrap();
+    /// assert!(queue.is_full());
+    /// slot.put(1).unwrap();
+    /// assert_eq!(queue.len(), 1);
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn reserve(&self) -> Reserve<'_, T, S> {
+        Reserve { waiter: Waiter::new(Putter(self), Request::EMPTY) }
+    }
+
+    /// Reserves room if there is some that nobody waits for.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the queue is closed.
+    ///
+    /// ```
+    /// use waitline_queue::{Queue, TryReserveError};
+    /// let queue = Queue::<u8>::bounded(1);
+    /// let slot = queue.try_reserve().unwrap();
+    /// assert_eq!(queue.try_reserve().unwrap_err(), TryReserveError::Full);
+    /// ```
+    pub fn try_reserve(&self) -> Result<Slot<'_, T, S>, TryReserveError> {
+        match self.reserve_now() {
+            Ok(()) => Ok(Slot { queue: self }),
+            Err(Refusal::Full) => Err(TryReserveError::Full),
+            Err(Refusal::Closed) => Err(TryReserveError::Closed),
+        }
+    }
+
+    fn reserve_now(&self) -> Result<(), Refusal> {
+        self.section_if(Result::is_ok, |queue| {
+            queue.admit(queue.has_waiters::<PUTTERS>())?;
+            queue.hold_slot();
+            Ok(())
+        })
+    }
+}
+
+pin_project! {
+    /// The future of `reserve`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A `Reserve` that is dropped before it is ready loses its place among those who wait, and nothing else; a slot that
+    /// it was granted goes to the next one.
+    ///
+    /// ```
+    /// use waitline_queue::{Queue, Reserve};
+    /// let queue = Queue::unbounded();
+    /// let reserve: Reserve<'_, u8> = queue.reserve();
+    /// # drop(reserve);
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Reserve<'a, T, S = Fifo<T>>
+    where
+        S: Store<Item = T>,
+    {
+        #[pin]
+        waiter: Waiter<Putter<'a, S>>,
+    }
+}
+
+impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
+    type Output = Result<Slot<'a, T, S>, Closed>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiter = self.project().waiter;
+        let mut outcome = Ok(());
+        let at_once = waiter.as_mut().finish_if(|putter, _| {
+            outcome = putter.0.reserve_now();
+            !matches!(outcome, Err(Refusal::Full))
+        });
+        let (queue, is_held) = match at_once {
+            Some((Putter(queue), _)) => (queue, outcome.is_ok()),
+            None => {
+                let (Putter(queue), _) = ready!(waiter.poll_wait(cx, wait_for_slot));
+                (queue, queue.section(|queue| queue.hold_granted()))
+            }
+        };
+        Poll::Ready(if is_held { Ok(Slot { queue }) } else { Err(Closed) })
+    }
+}
+
+/// The right to put one item, for which there is room already. Dropping it gives the room to the next one that waits.
+///
+/// A slot outlives `close`: it is a promise of an item, and those who get wait for it. It does not outlive `close_now`.
+///
+/// ```
+/// use waitline_queue::Queue;
+/// let queue = Queue::bounded(1);
+/// let slot = queue.try_reserve().unwrap();
+/// assert!(queue.is_full() && queue.is_empty()); // the room is taken, and no item is in it yet
+/// queue.close();
+/// slot.put("promised").unwrap();
+/// assert_eq!(queue.try_get(), Ok("promised"));
+/// ```
+#[doc(alias = "Permit")]
+#[must_use = "a slot that is not kept is given back at once"]
+#[clippy::has_significant_drop]
+pub struct Slot<'a, T, S = Fifo<T>>
+where
+    S: Store<Item = T>,
+{
+    queue: &'a AnyQueue<S>,
+}
+
+impl<T, S: Store<Item = T>> Slot<'_, T, S> {
+    /// Puts `item`. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// Only after `close_now`; the error holds the item.
+    ///
+    /// ```
+    /// use waitline_queue::{PutError, Queue};
+    /// let queue = Queue::bounded(1);
+    /// let slot = queue.try_reserve().unwrap();
+    /// assert!(queue.close_now().is_empty());
+    /// assert_eq!(slot.put("late"), Err(PutError("late")));
+    /// ```
+    pub fn put(self, item: T) -> Result<(), PutError<T>> {
+        let queue = self.queue;
+        // The put gives the slot up itself.
+        mem::forget(self);
+        // Outlives the section (Q5).
+        let mut item = Some(item);
+        queue.section(|queue| queue.put_into_slot(&mut item));
+        item.map_or(Ok(()), |item| Err(PutError(item)))
+    }
+}
+
+impl<T, S: Store<Item = T>> Drop for Slot<'_, T, S> {
+    fn drop(&mut self) {
+        self.queue.section(|queue| queue.return_slot());
+    }
+}
+
+impl<T, S: Store<Item = T>> fmt::Debug for Reserve<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reserve").field(&self.waiter).finish()
+    }
+}
+
+impl<T, S: Store<Item = T>> fmt::Debug for Slot<'_, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").finish_non_exhaustive()
+    }
+}
