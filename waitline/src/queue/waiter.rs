@@ -310,17 +310,17 @@ impl<H: Handle> Waiter<H> {
 impl<H: Handle> Drop for Waiter<H> {
     #[inline]
     fn drop(&mut self) {
-        /// Drops the handle and the data, also after a panic of the handle.
-        struct Rest<'a, H: Handle>(&'a mut Waiter<H>);
+        /// Drops the data and the handle, also after a panic of the cancellation.
+        struct Rest<'a, H: Handle>(&'a Waiter<H>);
 
         impl<H: Handle> Drop for Rest<'_, H> {
             #[inline(always)]
             fn drop(&mut self) {
-                let data = self.0.node.body.with_mut(|body| body);
                 // SAFETY: not over, so both are there; not linked, so both are ours; and this is the last use of the waiter.
+                // As locals, one is dropped even if the drop of the other panics.
                 unsafe {
-                    ManuallyDrop::drop(&mut (*data).data);
-                    ManuallyDrop::drop(&mut self.0.handle);
+                    let _handle = ptr::read(&*self.0.handle);
+                    let _data = self.0.node.body.with_mut(|body| ptr::read(&*(*body).data));
                 }
             }
         }

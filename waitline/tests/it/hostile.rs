@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use waitline::{
-    Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
+    Handle, List, Locked, OneList, Protocol, SideList, WaitQueue, Waiter,
     testing::{CountingWaker, WakerCall, hooked_waker, panic_message, poll_once, poll_with},
 };
 
@@ -326,4 +326,33 @@ fn a_handle_may_use_its_queue_whenever_it_is_asked() {
     assert!(ASKED.get() >= 4);
     let mut next = Box::pin(receive(&office));
     assert_eq!(poll_once(next.as_mut()), Poll::Ready(4));
+}
+
+#[test]
+fn a_handle_is_dropped_though_the_drop_of_the_data_panics() {
+    /// Panics when it is dropped.
+    struct Angry;
+    impl Drop for Angry {
+        fn drop(&mut self) {
+            panic!("an angry drop");
+        }
+    }
+    struct Counted(Arc<WaitQueue<OneList<(), Angry>>>);
+    impl Handle for Counted {
+        type Protocol = OneList<(), Angry>;
+        fn queue(&self) -> &WaitQueue<Self::Protocol> {
+            &self.0
+        }
+        fn cancel_granted(&self, _: &mut Angry) {}
+    }
+    let queue = Arc::new(WaitQueue::new((), ()));
+    for polls in 0..2 {
+        let mut waiter = Box::pin(Waiter::new(Counted(queue.clone()), Angry));
+        for _ in 0..polls {
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(waiter.as_mut().poll_wait(&mut cx, |entry| entry.wait_in::<0>()).is_pending());
+        }
+        assert_eq!(panic_message(|| drop(waiter)).as_deref(), Some("an angry drop"));
+        assert_eq!((Arc::strong_count(&queue), queue.lock().len()), (1, 0));
+    }
 }
