@@ -31,6 +31,9 @@ use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 ///   somebody sleeps, or the sleeper sees the work. Whoever sees `idle == 0` may turn to the keeper.
 /// - Z5: a keeper that leaves clears `kept`, and after a fence looks at `idle` and at the timers. So it sees a worker that
 ///   goes to sleep, or that worker sees that there is no keeper; and it sees a new timer, or who sets it sees that.
+/// - Z6: a worker that is woken for the clock may find work instead, for there is one notification for both. So the last searcher
+///   that finds something wakes the next one also if there are timers and no keeper. All that are woken search, so the clock is
+///   lost only when nobody is idle; and who is idle later looks for the keeper (Z5).
 #[derive(Debug)]
 pub(crate) struct Sleepers {
     searching: AtomicUsize,
@@ -76,13 +79,23 @@ impl Sleepers {
     }
 
     /// Ends a search.
-    pub(crate) fn stop_searching(&self, found: bool, has_more: impl FnOnce() -> bool) {
+    pub(crate) fn stop_searching(
+        &self,
+        found: bool,
+        has_more: impl FnOnce() -> bool,
+        has_timers: impl FnOnce() -> bool,
+    ) {
         let was_last = self.searching.fetch_sub(1, Ordering::SeqCst) == 1;
         // Ordering: Z1's fence, for the look that follows; and Z2's, for what was published meanwhile.
         fence(Ordering::SeqCst);
-        if found && was_last && has_more() {
+        if found && was_last && (has_more() || self.is_unkept() && has_timers()) {
             self.wake_one();
         }
+    }
+
+    /// Whether nobody keeps the clock although there is somebody who could. After a full fence.
+    fn is_unkept(&self) -> bool {
+        !self.kept.load(Ordering::Relaxed) && self.idle.load(Ordering::Relaxed) > 0
     }
 
     /// Sleeps, unless `has_work` finds something. The caller has stopped searching.

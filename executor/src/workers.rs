@@ -207,7 +207,7 @@ impl Worker<'_> {
         loop {
             this.sleepers.start_searching();
             let found = self.search();
-            this.sleepers.stop_searching(found.is_some(), || this.has_work());
+            this.sleepers.stop_searching(found.is_some(), || this.has_work(), || this.timers.next().is_some());
             if found.is_some() {
                 return found;
             }

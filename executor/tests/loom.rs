@@ -249,7 +249,7 @@ mod models {
                 self.queues[me].append(&mut injected);
             }
             let found = self.queues[me].pop().or_else(|| self.queues[1 - me].steal_into(&self.queues[me]));
-            self.sleepers.stop_searching(found.is_some(), || self.has_work());
+            self.sleepers.stop_searching(found.is_some(), || self.has_work(), || false);
             found.map(Item::read)
         }
 
@@ -360,19 +360,21 @@ mod models {
         });
     }
 
-    /// Timers of two workers, each of which is busy for ever with the first that it fires. For the clock of [`Sleepers`].
+    /// The timers and the run queue of workers, each of which is busy for ever with the first thing that it gets: a timer that
+    /// it fires, or an item. For the clock of [`Sleepers`].
     struct Clock {
         sleepers: Sleepers,
         timers: Mutex<usize>,
         /// Whether the time of the timers has come.
         are_due: AtomicBool,
+        items: StealQueue<Item>,
         now: Instant,
     }
 
     impl Clock {
         fn new(timers: usize) -> Arc<Self> {
             let (sleepers, timers, are_due) = (Sleepers::new(), Mutex::new(timers), AtomicBool::new(false));
-            Arc::new(Self { sleepers, timers, are_due, now: Instant::now() })
+            Arc::new(Self { sleepers, timers, are_due, items: StealQueue::new(), now: Instant::now() })
         }
 
         /// Time reaches nobody but the keeper, who waits for it.
@@ -381,27 +383,54 @@ mod models {
             self.sleepers.keeper.unpark();
         }
 
-        /// Fires a timer, when its time has come.
-        fn fire_one(&self) {
-            let is_due = || self.are_due.load(Ordering::Relaxed) && *self.timers.lock() > 0;
+        fn has_timers(&self) -> bool {
+            *self.timers.lock() > 0
+        }
+
+        fn are_due(&self) -> bool {
+            self.are_due.load(Ordering::Relaxed) && self.has_timers()
+        }
+
+        /// As `Worker::next`: fires a timer when its time has come, or takes an item.
+        fn take_one(&self) {
             // A keeper does not sleep when its time has come: the second answer then differs from the first.
             let answers = Cell::new(0);
             let next_timer = || {
-                answers.set(answers.get() + u64::from(is_due()));
-                Some(self.now + Duration::from_secs(answers.get())).filter(|_| *self.timers.lock() > 0)
+                answers.set(answers.get() + u64::from(self.are_due()));
+                Some(self.now + Duration::from_secs(answers.get())).filter(|_| self.has_timers())
             };
             loop {
                 self.sleepers.start_searching();
-                let fires = is_due();
-                if fires {
-                    *self.timers.lock() -= 1;
-                }
-                self.sleepers.stop_searching(fires, || false);
-                if fires {
+                let fires = self.are_due.load(Ordering::Relaxed) && {
+                    let mut timers = self.timers.lock();
+                    let left = timers.checked_sub(1);
+                    *timers = left.unwrap_or(0);
+                    left.is_some()
+                };
+                let found = fires || self.items.pop().map(Item::read).is_some();
+                self.stop_searching(found);
+                if found {
                     return;
                 }
-                self.sleepers.sleep(&next_timer, || false);
+                self.sleepers.sleep(&next_timer, || !self.items.is_empty());
             }
+        }
+
+        fn stop_searching(&self, found: bool) {
+            self.sleepers.stop_searching(found, || !self.items.is_empty(), || self.has_timers());
+        }
+
+        /// A worker comes to sleep, and does not, because there is work: it may keep the clock for a moment.
+        fn pass_by_the_clock(&self) {
+            self.sleepers.sleep(|| self.has_timers().then_some(self.now), || true);
+        }
+
+        /// A worker searches, and publishes what the timers that it fires make ready, more than it takes.
+        fn fire_an_item(&self) {
+            self.sleepers.start_searching();
+            self.items.push(Item::new(1));
+            self.sleepers.work_published();
+            self.stop_searching(true);
         }
     }
 
@@ -412,7 +441,7 @@ mod models {
             let clock = Clock::new(0);
             let other = spawn({
                 let clock = clock.clone();
-                move || clock.fire_one()
+                move || clock.take_one()
             });
             *clock.timers.lock() += 1;
             clock.sleepers.earlier_timer();
@@ -428,8 +457,43 @@ mod models {
             let clock = Clock::new(2);
             let workers = [(); 2].map(|()| {
                 let clock = clock.clone();
-                spawn(move || clock.fire_one())
+                spawn(move || clock.take_one())
             });
+            clock.time_comes();
+            workers.into_iter().for_each(|worker| worker.join().unwrap());
+        });
+    }
+
+    /// The keeper leaves, wakes a worker for the clock, publishes an item, and is busy ever after. The one notification of
+    /// that worker is now for both: it may take the item and be busy as well. The last worker fires the timer all the same.
+    #[test]
+    fn the_clock_is_kept_although_its_wake_up_is_used_up_by_work() {
+        model_of_three("executor: the clock's wake-up is used up by work", || {
+            let clock = Clock::new(1);
+            let workers = [(); 2].map(|()| {
+                let clock = clock.clone();
+                spawn(move || clock.take_one())
+            });
+            clock.pass_by_the_clock();
+            clock.fire_an_item();
+            clock.time_comes();
+            workers.into_iter().for_each(|worker| worker.join().unwrap());
+        });
+    }
+
+    /// The same for the wake-up of a worker that is to keep the clock because a timer was set and nobody keeps it.
+    #[test]
+    fn a_new_timer_fires_although_its_wake_up_is_used_up_by_work() {
+        model_of_three("executor: a new timer's wake-up is used up by work", || {
+            let clock = Clock::new(0);
+            let workers = [(); 2].map(|()| {
+                let clock = clock.clone();
+                spawn(move || clock.take_one())
+            });
+            clock.pass_by_the_clock();
+            *clock.timers.lock() += 1;
+            clock.sleepers.earlier_timer();
+            clock.fire_an_item();
             clock.time_comes();
             workers.into_iter().for_each(|worker| worker.join().unwrap());
         });

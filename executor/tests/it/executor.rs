@@ -13,7 +13,8 @@ use std::{
 };
 use waitline::testing::panic_message;
 use waitline_executor::{
-    Executor, gather, now, run, run_blocking, sleep, spawn, spawn_local, spawn_with_cleanup, timeout, yield_now,
+    Executor, gather, now, run, run_blocking, sleep, sleep_until, spawn, spawn_local, spawn_with_cleanup, timeout,
+    yield_now,
 };
 
 fn executor(threads: usize) -> Executor {
@@ -82,6 +83,31 @@ fn a_timer_fires_while_the_worker_that_set_it_is_blocked() {
             let blocked = spawn(async move { receive.recv().unwrap() });
             blocked.await.unwrap();
             sleeper.await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_timer_fires_while_idle_workers_are_there_however_many_are_busy() {
+    for round in 0..20 {
+        let executor = executor(4 + round % 5);
+        let (send, receive) = mpsc::channel();
+        let receive = Arc::new(Mutex::new(receive));
+        executor.run(async {
+            let begin = now();
+            // Both are woken by one look at the clock, and keep their workers until the timer after theirs has fired.
+            let busy = [(); 2].map(|()| {
+                let receive = receive.clone();
+                spawn(async move {
+                    sleep_until(begin + Duration::from_millis(5)).await;
+                    receive.lock().unwrap().recv().unwrap();
+                })
+            });
+            let later = spawn(async move {
+                sleep_until(begin + Duration::from_millis(10)).await;
+                (0..2).for_each(|n| send.send(n).unwrap());
+            });
+            gather(busy.into_iter().chain([later])).await.into_iter().for_each(Result::unwrap);
         });
     }
 }
