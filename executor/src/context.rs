@@ -124,6 +124,12 @@ impl Context {
         }
     }
 
+    /// Whether this thread is running another runtime.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        let is_other = |here: &Here| !here.runtime.get().is_null() && here.runtime.get() != self.address();
+        HERE.try_with(is_other).unwrap_or(false)
+    }
+
     pub(crate) fn timers(&self) -> &Timers {
         match self {
             Context::Loop(this) => &this.timers,

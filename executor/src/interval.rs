@@ -1,6 +1,6 @@
 //! Something to do again and again.
 
-use crate::time::{Sleep, now, sleep_until};
+use crate::time::{Sleep, now};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -151,7 +151,7 @@ impl Future for Tick<'_> {
             Next::Never => return Poll::Pending,
         };
         if this.sleep.is_none() && due > now() {
-            this.sleep.set(Some(sleep_until(due)));
+            this.sleep.set(Some(Sleep::until_tick(due)));
         }
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
             ready!(sleep.poll(cx));

@@ -116,6 +116,7 @@ mod join_handle;
 #[allow(unsafe_code)]
 mod local;
 mod parker;
+mod places;
 mod registry;
 #[doc(alias = "deterministic")]
 pub mod sim;

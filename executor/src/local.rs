@@ -7,7 +7,7 @@ use crate::{
     parker::Parker,
     registry,
     task::{self, Home, Info, Name, Outcome, TaskId},
-    timer::Timers,
+    timer::{Timers, fire},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -66,6 +66,7 @@ pub fn run<F: Future>(future: F) -> F::Output {
     driver.cancel_tasks(|| Some(driver.next_job()));
     drop(listed);
     drop(entered);
+    this.timers.end();
     match outcome {
         Ok(output) => output.expect("a loop always has a next turn, or sleeps"),
         Err(panic) => resume_unwind(panic),
@@ -318,11 +319,7 @@ impl<'a> Driver<'a> {
         }
         let mut due = self.due.borrow_mut();
         this.timers.take_due(&mut due);
-        for waker in due.drain(..) {
-            // A timer may be polled by a foreign combinator whose waker panics: that must cost the others nothing. The
-            // payload is leaked, as its own drop may panic too.
-            catch_unwind(AssertUnwindSafe(|| waker.wake())).unwrap_or_else(std::mem::forget);
-        }
+        fire(due.drain(..));
     }
 
     /// Waits for another thread or for the next timer.

@@ -240,6 +240,12 @@ impl<F: Future> Future for Body<'_, F> {
     }
 }
 
+/// Says what every future of this crate says that is polled after it was ready.
+#[cold]
+pub(crate) fn polled_after_ready() -> ! {
+    panic!("a waiting future was polled after it was ready")
+}
+
 /// Calls `f`, and stops a panic there: the panic hook has reported it, and there is nobody left to tell.
 pub(crate) fn swallow(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {

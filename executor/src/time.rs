@@ -2,7 +2,8 @@
 
 use crate::{
     context::{self, with_context},
-    timer::TimerKey,
+    task::polled_after_ready,
+    timer::{Fate, TimerKey},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -11,7 +12,7 @@ use std::{
     future::Future,
     marker::PhantomPinned,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 use waitline::diagnostics::Wait;
@@ -36,7 +37,7 @@ pub fn now() -> Instant {
 
 /// Waits for `duration`, beginning with the first poll.
 ///
-/// Never returns early. A duration of zero gives the other tasks one turn, like [`yield_now`](crate::yield_now); one that
+/// Never returns early. A sleep that has begun may move to another event loop, also when its own has ended: it keeps its deadline. A duration of zero gives the other tasks one turn, like [`yield_now`](crate::yield_now); one that
 /// ends beyond the range of [`Instant`] waits for ever. As asyncio's `sleep`.
 ///
 /// # Cancel safety
@@ -45,7 +46,7 @@ pub fn now() -> Instant {
 ///
 /// # Panics
 ///
-/// If it is first polled outside of an event loop.
+/// If it is first polled outside of an event loop, or outside of one after the end of its own.
 ///
 /// # Examples
 ///
@@ -59,7 +60,7 @@ pub fn now() -> Instant {
 /// ```
 #[doc(alias = "delay")]
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { state: State::For(duration), wait: Wait::new(), pinned: PhantomPinned }
+    Sleep::new("sleep", State::For(duration))
 }
 
 /// Waits until `deadline`; [`sleep`] for a point in time.
@@ -68,7 +69,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 ///
 /// # Panics
 ///
-/// If it is first polled outside of an event loop.
+/// As [`sleep`].
 ///
 /// # Examples
 ///
@@ -83,7 +84,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// });
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { state: State::Until(deadline), wait: Wait::new(), pinned: PhantomPinned }
+    Sleep::new("sleep_until", State::Until(deadline))
 }
 
 pin_project! {
@@ -100,6 +101,8 @@ pin_project! {
     #[must_use = "a future does nothing unless it is awaited"]
     pub struct Sleep {
         state: State,
+        // The public function that it comes from.
+        caller: &'static str,
         wait: Wait,
         #[pin]
         pinned: PhantomPinned,
@@ -107,7 +110,7 @@ pin_project! {
 
     impl PinnedDrop for Sleep {
         fn drop(this: Pin<&mut Self>) {
-            if let State::Waiting(context, timer) = this.project().state {
+            if let State::Waiting { context, timer, .. } = this.project().state {
                 context.timers().remove(*timer);
             }
         }
@@ -117,18 +120,29 @@ pin_project! {
 /// | state | next poll | leads to |
 /// |---|---|---|
 /// | `For`, `Until` | sets a timer | `Waiting`, `Due` if there is nothing to wait for, `Forever` |
-/// | `Waiting` | asks whether the timer has fired | `Over` |
+/// | `Waiting` | asks whether the timer has fired | `Over`, or `Until` if it is in another loop, or its own has ended |
 /// | `Due` | is ready: the others had their turn | `Over` |
 /// | `Forever` | is pending | |
-/// | `Over` | is ready | |
+/// | `Over` | panics | |
 #[derive(Debug)]
 enum State {
     For(Duration),
     Until(Instant),
-    Waiting(context::Context, TimerKey),
+    Waiting { context: context::Context, timer: TimerKey, deadline: Instant },
     Due,
     Forever,
     Over,
+}
+
+impl Sleep {
+    fn new(caller: &'static str, state: State) -> Self {
+        Self { state, caller, wait: Wait::new(), pinned: PhantomPinned }
+    }
+
+    /// The sleep of an interval.
+    pub(crate) fn until_tick(deadline: Instant) -> Self {
+        Self::new("interval", State::Until(deadline))
+    }
 }
 
 impl Future for Sleep {
@@ -137,26 +151,33 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let (state, wait) = (this.state, this.wait);
+        if let State::Waiting { context, timer, deadline } = state {
+            let has_moved = context.is_elsewhere();
+            let fate = if has_moved { Fate::Ended } else { context.timers().update(*timer, cx.waker()) };
+            match fate {
+                Fate::Pending => return Poll::Pending,
+                Fate::Ended if context.timers().remove(*timer) => *state = State::Until(*deadline),
+                Fate::Fired | Fate::Ended => {
+                    wait.end();
+                    *state = State::Over;
+                    return Poll::Ready(());
+                }
+            }
+        }
         let deadline = match state {
             State::For(duration) if duration.is_zero() => Deadline::Passed,
             State::For(duration) => now().checked_add(*duration).map_or(Deadline::Never, Deadline::At),
             State::Until(deadline) if *deadline <= now() => Deadline::Passed,
             State::Until(deadline) => Deadline::At(*deadline),
-            State::Waiting(context, timer) => {
-                if context.timers().update(*timer, cx.waker()) {
-                    return Poll::Pending;
-                }
-                wait.end();
-                *state = State::Over;
-                return Poll::Ready(());
-            }
+            State::Waiting { .. } => unreachable!("it has been looked at"),
             State::Forever => return Poll::Pending,
-            State::Due | State::Over => {
+            State::Due => {
                 *state = State::Over;
                 return Poll::Ready(());
             }
+            State::Over => polled_after_ready(),
         };
-        let context = with_context("sleep", |_, context| context.clone());
+        let context = with_context(this.caller, |_, context| context.clone());
         *state = match deadline {
             Deadline::Never => {
                 wait.for_time(None);
@@ -169,7 +190,7 @@ impl Future for Sleep {
             Deadline::At(deadline) => {
                 let timer = context.set_timer(deadline, cx.waker().clone());
                 wait.for_time(Some(deadline));
-                State::Waiting(context, timer)
+                State::Waiting { context, timer, deadline }
             }
         };
         Poll::Pending
@@ -188,7 +209,7 @@ impl fmt::Debug for Sleep {
         match &self.state {
             State::For(duration) => f.debug_tuple("Sleep").field(duration).finish(),
             State::Until(deadline) => f.debug_tuple("Sleep").field(deadline).finish(),
-            State::Waiting(..) | State::Due => f.write_str("Sleep(<waiting>)"),
+            State::Waiting { .. } | State::Due => f.write_str("Sleep(<waiting>)"),
             State::Forever => f.write_str("Sleep(<for ever>)"),
             State::Over => f.write_str("Sleep(<over>)"),
         }
@@ -213,7 +234,7 @@ impl fmt::Debug for Sleep {
 ///
 /// # Panics
 ///
-/// If it is first polled outside of an event loop.
+/// As [`sleep`].
 ///
 /// # Examples
 ///
@@ -228,7 +249,7 @@ impl fmt::Debug for Sleep {
 /// ```
 #[doc(alias = "wait_for")]
 pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
-    Timeout { future, sleep: sleep(duration) }
+    Timeout { future, sleep: Sleep::new("timeout", State::For(duration)), is_over: false }
 }
 
 /// Gives `future` time until `deadline`; [`timeout`] for a point in time. As asyncio's `timeout_at`.
@@ -239,7 +260,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 ///
 /// # Panics
 ///
-/// If it is first polled outside of an event loop.
+/// As [`sleep`].
 ///
 /// # Examples
 ///
@@ -251,7 +272,7 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
 /// });
 /// ```
 pub fn timeout_at<F: Future>(deadline: Instant, future: F) -> Timeout<F> {
-    Timeout { future, sleep: sleep_until(deadline) }
+    Timeout { future, sleep: Sleep::new("timeout_at", State::Until(deadline)), is_over: false }
 }
 
 pin_project! {
@@ -272,6 +293,7 @@ pin_project! {
         future: F,
         #[pin]
         sleep: Sleep,
+        is_over: bool,
     }
 }
 
@@ -280,10 +302,15 @@ impl<F: Future> Future for Timeout<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match this.future.poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => this.sleep.poll(cx).map(|()| Err(TimedOut(()))),
+        if *this.is_over {
+            polled_after_ready();
         }
+        let outcome = match this.future.poll(cx) {
+            Poll::Ready(output) => Ok(output),
+            Poll::Pending => Err(TimedOut(ready!(this.sleep.poll(cx)))),
+        };
+        *this.is_over = true;
+        Poll::Ready(outcome)
     }
 }
 

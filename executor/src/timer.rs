@@ -1,24 +1,32 @@
 //! The timers of a runtime: a heap of deadlines in which a cancelled timer costs nothing until it surfaces.
 
-use crate::time::now;
+use crate::{
+    places::{FEW, Places, is_roomy},
+    task::swallow,
+    time::now,
+};
 use parking_lot::Mutex;
-use slab::Slab;
 use std::{cmp::Reverse, collections::BinaryHeap, fmt, mem, task::Waker, time::Instant};
+use waitline::FirstPanic;
 
 /// All timers of one runtime.
 ///
 /// Invariants:
 ///
 /// - T1: a timer is pending exactly while `entries[key].serial` is its serial number; firing and cancelling remove the entry.
-/// - T2: every pending timer has one item in `heap`. Items without a pending timer are stale; at most half of the heap
-///   (or [`FEW`] items) is stale, so memory is proportional to what is pending.
+/// - T2: every pending timer has one item in `heap`, until the end. Items without a pending timer are stale; at most half of the heap
+///   (or [`FEW`] items) is stale, and it has room for four times its items at most (or for [`FEW`]). With [`Places`]' promise,
+///   memory is proportional to what is pending.
 /// - T3: a waker is never cloned, woken or dropped under the mutex.
+/// - T4: after the end no timer fires. Those that are pending then stay so, without their wakers, so that each can tell that it has
+///   not fired.
 pub(crate) struct Timers(Mutex<State>);
 
 struct State {
     heap: BinaryHeap<Reverse<Due>>,
-    entries: Slab<Entry>,
+    entries: Places<Entry>,
     next_serial: u64,
+    has_ended: bool,
 }
 
 struct Entry {
@@ -31,22 +39,32 @@ struct Entry {
 struct Due {
     deadline: Instant,
     serial: u64,
-    key: usize,
+    key: u64,
 }
 
 /// Names one timer, also after it has fired.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimerKey {
     serial: u64,
-    key: usize,
+    key: u64,
 }
 
-/// A heap of this size is not worth a sweep.
-const FEW: usize = 64;
+/// What became of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pending,
+    Fired,
+    /// Its runtime has ended before it was due (T4).
+    Ended,
+}
 
 impl State {
-    fn is_pending(entries: &Slab<Entry>, due: &Due) -> bool {
+    fn is_pending(entries: &Places<Entry>, due: &Due) -> bool {
         entries.get(due.key).is_some_and(|entry| entry.serial == due.serial)
+    }
+
+    fn entry(&mut self, timer: TimerKey) -> Option<&mut Entry> {
+        self.entries.get_mut(timer.key).filter(|entry| entry.serial == timer.serial)
     }
 
     /// Restores T2 after a cancellation.
@@ -54,6 +72,14 @@ impl State {
         if self.heap.len() > FEW && self.heap.len() > 2 * self.entries.len() {
             let entries = &self.entries;
             self.heap.retain(|Reverse(due)| Self::is_pending(entries, due));
+        }
+        self.trim();
+    }
+
+    /// Restores T2 after items were taken out.
+    #[inline]
+    fn trim(&mut self) {
+        if is_roomy(self.heap.len(), self.heap.capacity()) {
             self.heap.shrink_to(2 * self.heap.len());
         }
     }
@@ -72,7 +98,8 @@ impl State {
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { heap: BinaryHeap::new(), entries: Slab::new(), next_serial: 0 }))
+        let (heap, entries) = (BinaryHeap::new(), Places::new());
+        Self(Mutex::new(State { heap, entries, next_serial: 0, has_ended: false }))
     }
 
     /// Sets a timer that wakes `waker` at `deadline`. Also tells whether it is now the earliest of all.
@@ -88,41 +115,49 @@ impl Timers {
         (TimerKey { serial, key }, is_earliest)
     }
 
-    /// Whether the timer is still pending; if so, it wakes `waker` from now on.
-    pub(crate) fn update(&self, timer: TimerKey, waker: &Waker) -> bool {
+    /// What became of the timer; if it is pending, it wakes `waker` from now on.
+    pub(crate) fn update(&self, timer: TimerKey, waker: &Waker) -> Fate {
         {
-            let state = self.0.lock();
-            match state.entries.get(timer.key) {
-                Some(entry) if entry.serial != timer.serial => return false,
-                None => return false,
-                Some(entry) if entry.waker.will_wake(waker) => return true,
+            let mut state = self.0.lock();
+            let has_ended = state.has_ended;
+            match state.entry(timer) {
+                None => return Fate::Fired,
+                Some(_) if has_ended => return Fate::Ended,
+                Some(entry) if entry.waker.will_wake(waker) => return Fate::Pending,
                 Some(_) => {}
             }
         }
         // T3: foreign code runs here.
         let mut waker = waker.clone();
         let mut state = self.0.lock();
-        let pending = match state.entries.get_mut(timer.key) {
-            Some(entry) if entry.serial == timer.serial => {
+        let has_ended = state.has_ended;
+        let fate = match state.entry(timer) {
+            None => Fate::Fired,
+            Some(_) if has_ended => Fate::Ended,
+            Some(entry) => {
                 mem::swap(&mut entry.waker, &mut waker);
-                true
+                Fate::Pending
             }
-            _ => false,
         };
         drop(state);
         drop(waker);
-        pending
+        fate
     }
 
-    /// Cancels the timer, if it is still pending.
-    pub(crate) fn remove(&self, timer: TimerKey) {
+    /// Cancels the timer. Whether it had not fired.
+    pub(crate) fn remove(&self, timer: TimerKey) -> bool {
         let mut state = self.0.lock();
-        if state.entries.get(timer.key).is_some_and(|entry| entry.serial == timer.serial) {
-            let entry = state.entries.remove(timer.key);
-            state.sweep();
-            drop(state);
-            drop(entry);
+        if state.entry(timer).is_none() {
+            return false;
         }
+        let entry = state.entries.remove(timer.key);
+        state.sweep();
+        drop(state);
+        // It may be dropped by a panic, and must not panic in the middle of that.
+        let mut panic = FirstPanic::new();
+        panic.catch(|| drop(entry));
+        panic.resume();
+        true
     }
 
     /// The earliest pending deadline.
@@ -139,14 +174,36 @@ impl Timers {
         }
         let now = now();
         while let Some(Reverse(due)) = state.heap.peek() {
-            if State::is_pending(&state.entries, due) {
-                if due.deadline > now {
-                    break;
-                }
-                wakers.push(state.entries.remove(due.key).waker);
+            let (due, is_pending) = (*due, State::is_pending(&state.entries, due));
+            if is_pending && due.deadline > now {
+                break;
+            }
+            if is_pending {
+                wakers.extend(state.entries.remove(due.key).map(|entry| entry.waker));
             }
             state.heap.pop();
         }
+        state.trim();
+    }
+
+    /// Ends the timers with their runtime, and wakes those who wait for one: they have to wait elsewhere (T4).
+    pub(crate) fn end(&self) {
+        let wakers: Vec<Waker> = {
+            let mut state = self.0.lock();
+            state.has_ended = true;
+            state.heap = BinaryHeap::new();
+            let gone = |entry: &mut Entry| mem::replace(&mut entry.waker, Waker::noop().clone());
+            state.entries.values_mut().map(gone).collect()
+        };
+        fire(wakers);
+    }
+}
+
+/// Wakes all of `wakers`.
+pub(crate) fn fire(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        // A timer may be polled by a foreign combinator whose waker panics: that must cost the others nothing.
+        swallow(|| waker.wake());
     }
 }
 
@@ -211,8 +268,8 @@ mod tests {
         assert_eq!(live.key, fired.key, "the place is reused, or the test tests nothing");
         assert!(earliest);
         timers.remove(fired);
-        assert!(!timers.update(fired, Waker::noop()));
-        assert!(timers.update(live, &waker.waker()));
+        assert_eq!(timers.update(fired, Waker::noop()), Fate::Fired);
+        assert_eq!(timers.update(live, &waker.waker()), Fate::Pending);
         assert_eq!(timers.next(), Some(far));
         assert_eq!(waker.held(), 1);
     }

@@ -8,8 +8,8 @@ use crate::{
     registry,
     sleepers::Sleepers,
     steal::StealQueue,
-    task::{self, Home, Info, Name, Outcome, TaskId, swallow},
-    timer::Timers,
+    task::{self, Home, Info, Name, Outcome, TaskId},
+    timer::{Timers, fire},
 };
 use async_task::Runnable;
 use parking_lot::Mutex;
@@ -21,7 +21,7 @@ use std::{
     panic::Location,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
 };
@@ -43,6 +43,8 @@ pub(crate) struct Workers {
     tasks: Mutex<Slab<Waker>>,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
+    /// How many workers have not ended.
+    working: AtomicUsize,
 }
 
 impl Workers {
@@ -54,6 +56,7 @@ impl Workers {
             timers: Timers::new(),
             tasks: Mutex::new(Slab::new()),
             closing: AtomicBool::new(false),
+            working: AtomicUsize::new(threads),
         }
     }
 
@@ -175,6 +178,10 @@ impl Workers {
             runnable.run();
         }
         drop(entered);
+        // Ordering: AcqRel, so that the last one sees the timers of all.
+        if self.working.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.timers.end();
+        }
     }
 }
 
@@ -246,9 +253,6 @@ impl Worker<'_> {
     fn fire_timers(&self) {
         let mut due = self.due.borrow_mut();
         self.this.timers.take_due(&mut due);
-        for waker in due.drain(..) {
-            // One that panics must cost the others nothing.
-            swallow(|| waker.wake());
-        }
+        fire(due.drain(..));
     }
 }

@@ -236,6 +236,7 @@ impl Builder {
         let outcome = catch_unwind(AssertUnwindSafe(|| scheduler.driver.run_main(future, || scheduler.next_job())));
         let stalled = scheduler.finish();
         drop(entered);
+        this.timers.end();
         fastrand::seed(outside);
         match (outcome, stalled) {
             (Err(panic), _) => resume_unwind(panic),

@@ -6,6 +6,7 @@ mod cancel;
 mod executor;
 mod group;
 mod misuse;
+mod moved;
 mod random;
 mod run;
 mod task;

@@ -20,7 +20,7 @@ fn spawning_outside_of_a_loop_names_the_remedy() {
 fn sleeping_outside_of_a_loop_names_the_remedy() {
     for duration in [Duration::ZERO, Duration::from_secs(1), Duration::MAX] {
         assert_names_remedy(panic_message(|| poll_once(pin!(sleep(duration)))), "sleep");
-        assert_names_remedy(panic_message(|| poll_once(pin!(timeout(duration, pending::<()>())))), "sleep");
+        assert_names_remedy(panic_message(|| poll_once(pin!(timeout(duration, pending::<()>())))), "timeout");
     }
 }
 
