@@ -12,8 +12,10 @@ use async_task::Runnable;
 use parking_lot::Mutex;
 use std::{
     cell::Cell,
+    collections::BTreeMap,
     fmt,
     future::Future,
+    io, mem,
     panic::Location,
     pin::{Pin, pin},
     ptr,
@@ -48,7 +50,8 @@ pub const SHARED_THREADS: usize = 512;
 /// [`IDLE_TIME`] ends. May be called anywhere, also outside of an event loop.
 ///
 /// A panic in `f` arrives as [`JoinError`](crate::JoinError). [`cancel`](JoinHandle::cancel) keeps a job that has not begun
-/// from running; a job that runs cannot be interrupted, and neither its handle's drop nor the end of the loop waits for it.
+/// from running: `f` is dropped there and then, and the handle is ready, however busy the pool is. A job that runs cannot be
+/// interrupted, and neither its handle's drop nor the end of the loop waits for it.
 ///
 /// As asyncio's `to_thread`. In a [simulation](crate::sim) there are no threads: the job is a task, and its turn is when it runs.
 ///
@@ -72,7 +75,7 @@ where
     T: Send + 'static,
 {
     static SHARED: OnceLock<ThreadPool> = OnceLock::new();
-    SHARED.get_or_init(|| ThreadPool::new(SHARED_THREADS)).run(f)
+    SHARED.get_or_init(|| ThreadPool::new(SHARED_THREADS)).submit("run_blocking", f)
 }
 
 /// A pool of threads for blocking work, apart from the shared one of [`run_blocking`].
@@ -98,16 +101,23 @@ pub struct ThreadPool {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+/// What the handles and the threads of a pool share.
+///
+/// Invariants:
+///
+/// - B1: a job that finds no thread waiting is seen by a thread before that ends, because a thread ends under the mutex of
+///   `threads` with no turn left, and under it the job's `submit` looks whether there still is one.
+/// - B2: there is a turn for each job, in `turns` or with a thread that is about to take the first job. A job is added before its
+///   turn; one that is cancelled is taken out before a turn. So no job is left behind, and a thread may find none.
+pub(crate) struct Shared {
     max_threads: usize,
     /// [`IDLE_TIME`], but in a test.
     idle_time: Duration,
-    /// Each idle thread waits in a `get`, so that a job is handed to the thread that has been idle longest.
-    jobs: Queue<Runnable<Info>>,
+    /// The jobs that have not begun, by their numbers, which are in the order of the calls.
+    jobs: Mutex<BTreeMap<TaskId, Runnable<Info>>>,
+    /// Each idle thread waits in a `get`, so that a turn is handed to the thread that has been idle longest.
+    turns: Queue<()>,
     /// How many threads there are, also those that are just starting.
-    ///
-    /// Invariant B1: a job that finds no thread waiting is seen by a thread before that ends, because a thread ends under
-    /// this mutex with the queue empty, and under it the job's `submit` looks whether the queue still has a job.
     threads: Mutex<usize>,
     /// Where the drop waits for running jobs.
     ended: Parker,
@@ -139,9 +149,14 @@ impl ThreadPool {
     }
 
     fn with_idle_time(max_threads: usize, idle_time: Duration) -> Self {
-        let (jobs, threads, ended) =
-            (Queue::unbounded().with_label("jobs of a blocking pool"), Mutex::new(0), Parker::new());
-        let shared = Shared { max_threads, idle_time, jobs, threads, ended };
+        let shared = Shared {
+            max_threads,
+            idle_time,
+            jobs: Mutex::new(BTreeMap::new()),
+            turns: Queue::unbounded().with_label("jobs of a blocking pool"),
+            threads: Mutex::new(0),
+            ended: Parker::new(),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -165,16 +180,27 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        self.submit("ThreadPool::run", f)
+    }
+
+    #[track_caller]
+    fn submit<F, T>(&self, caller: &str, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
         if context::is_simulated() {
-            return spawn_in_context("ThreadPool::run", None, Call(Some(f)));
+            return spawn_in_context(caller, None, Call(Some(f)));
         }
         let id = TaskId::next();
         if registry::ALWAYS {
             registry::add(ptr::null(), id, &None, Location::caller());
         }
-        let info = Info::new(id, None, 0, Home::Blocking);
-        let (runnable, handle) = task::build(info, Call(Some(f)));
-        self.shared.submit(runnable);
+        let info = Info::new(id, None, 0, Home::Blocking(self.shared.clone()));
+        let (job, handle) = task::build(info, Call(Some(f)));
+        if let Err(error) = self.shared.submit(id, job) {
+            panic!("`{caller}` cannot start a first thread: {error}");
+        }
         handle
     }
 }
@@ -182,7 +208,9 @@ impl ThreadPool {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         let shared = &self.shared;
-        for job in shared.jobs.close_now() {
+        shared.turns.close_now();
+        let jobs = mem::take(&mut *shared.jobs.lock());
+        for job in jobs.into_values() {
             job.metadata().cancel();
             // Drops the closure and tells the handle.
             job.run();
@@ -204,7 +232,11 @@ impl fmt::Debug for ThreadPool {
             Some(threads) => out.field("threads", &threads),
             None => out.field("threads", &format_args!("<locked>")),
         };
-        out.field("queued", &self.shared.jobs.len()).finish()
+        match self.shared.jobs.try_lock() {
+            Some(jobs) => out.field("queued", &jobs.len()),
+            None => out.field("queued", &format_args!("<locked>")),
+        };
+        out.finish()
     }
 }
 
@@ -213,22 +245,49 @@ impl Shared {
         (&raw const *self).cast()
     }
 
-    fn submit(self: &Arc<Self>, job: Runnable<Info>) {
-        if let Err(error) = self.jobs.try_put(job) {
+    /// Takes a job in.
+    ///
+    /// # Errors
+    ///
+    /// If there is no thread for it and the system gives none. The job is dropped.
+    fn submit(self: &Arc<Self>, id: TaskId, job: Runnable<Info>) -> io::Result<()> {
+        self.jobs.lock().insert(id, job);
+        if let Err(error) = self.turns.try_put(()) {
             unreachable!("the queue is unbounded, and closed only when the pool is dropped: {error}");
         }
         {
             let mut threads = self.threads.lock();
-            if self.jobs.is_empty() || *threads == self.max_threads {
-                return;
+            if self.turns.is_empty() || *threads == self.max_threads {
+                return Ok(());
             }
             *threads += 1;
         }
         let shared = self.clone();
         let thread = thread::Builder::new().name("waitline-blocking".to_owned()).spawn(move || shared.work());
-        if let Err(error) = thread {
-            let left = self.end_thread(&mut self.threads.lock());
-            assert!(left > 0, "`ThreadPool::run` cannot start a first thread: {error}");
+        match thread {
+            Err(error) if self.end_thread(&mut self.threads.lock()) == 0 => {
+                drop(self.take_back(id));
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes out a job that has not begun.
+    fn take_back(&self, id: TaskId) -> Option<Runnable<Info>> {
+        let job = self.jobs.lock().remove(&id);
+        if job.is_some() {
+            // B2. If there is none, it is with a thread.
+            _ = self.turns.try_get();
+        }
+        job
+    }
+
+    /// Ends a job that is marked as cancelled, if it has not begun.
+    pub(crate) fn end_cancelled(&self, id: TaskId) {
+        if let Some(job) = self.take_back(id) {
+            // Drops the closure and tells the handle.
+            job.run();
         }
     }
 
@@ -244,23 +303,35 @@ impl Shared {
 
     /// The next job; None when the pool is closed, or has had nothing for this thread for a while.
     fn next_job(&self, bell: &Bell, waker: &Waker) -> Option<Runnable<Info>> {
-        if let Ok(job) = self.jobs.try_get() {
-            return Some(job);
+        while self.next_turn(bell, waker) {
+            // B2: the one that the turn was for may be cancelled.
+            let first = self.jobs.lock().pop_first();
+            if let Some((_, job)) = first {
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    /// Waits for a turn. False if this thread has ended.
+    fn next_turn(&self, bell: &Bell, waker: &Waker) -> bool {
+        if self.turns.try_get().is_ok() {
+            return true;
         }
         let waited = {
-            let get = pin!(self.jobs.get());
+            let get = pin!(self.turns.get());
             bell.wait(waker, get, Instant::now() + self.idle_time)
-            // A job that comes between the wait and the drop of `get` goes back to the queue.
+            // A turn that comes between the wait and the drop of `get` goes back to the queue.
         };
-        if let Some(Ok(job)) = waited {
-            return Some(job);
+        if let Some(Ok(())) = waited {
+            return true;
         }
         let mut threads = self.threads.lock();
-        let job = self.jobs.try_get().ok();
-        if job.is_none() {
+        let has_turn = self.turns.try_get().is_ok();
+        if !has_turn {
             self.end_thread(&mut threads);
         }
-        job
+        has_turn
     }
 
     fn end_thread(&self, threads: &mut usize) -> usize {

@@ -63,7 +63,7 @@ impl<T> JoinHandle<T> {
     ///
     /// At its next turn the task's future is dropped at the `.await` where it is, its destructors run, and the handle gives
     /// a [`JoinError`] with [`is_cancelled`](JoinError::is_cancelled). A task that completes in the turn that it is in
-    /// keeps its output. A job on a blocking pool is not interrupted: it is skipped if it has not begun.
+    /// keeps its output. A job on a blocking pool is not interrupted; if it has not begun, its closure is dropped by this call.
     ///
     /// As asyncio's `Task.cancel`, except that the task cannot refuse.
     ///

@@ -1,6 +1,7 @@
 //! Tasks: the cell around a spawned future, with its cancellation, its panics and its wakes.
 
 use crate::{
+    blocking,
     context::Job,
     join_handle::{JoinError, JoinHandle},
     local::EventLoop,
@@ -63,7 +64,7 @@ pub(crate) enum Home {
     /// By the workers of an executor.
     Workers(Arc<Workers>),
     /// Once, by a thread of a blocking pool. Nothing ever wakes it.
-    Blocking,
+    Blocking(Arc<blocking::Shared>),
 }
 
 /// What is known about a task; a part of its cell, beside the future.
@@ -96,7 +97,7 @@ impl Info {
             || match &self.home {
                 Home::Loop(this) => this.is_closing(),
                 Home::Workers(this) => this.is_closing(),
-                Home::Blocking => false,
+                Home::Blocking(_) => false,
             }
     }
 
@@ -109,8 +110,7 @@ impl Info {
         match &self.home {
             Home::Loop(this) => this.wake_task(self.key),
             Home::Workers(this) => this.wake_task(self.key),
-            // Its thread sees the mark when the job's turn comes.
-            Home::Blocking => {}
+            Home::Blocking(pool) => pool.end_cancelled(self.id),
         }
         true
     }
@@ -120,7 +120,7 @@ impl Info {
         let home = match &self.home {
             Home::Loop(this) => this.address(),
             Home::Workers(this) => this.address(),
-            Home::Blocking => ptr::null(),
+            Home::Blocking(_) => ptr::null(),
         };
         (home.addr(), self.id.0)
     }
@@ -140,7 +140,7 @@ impl Info {
                 this.inject(Job::Task(runnable));
             }
             Home::Workers(_) => Workers::schedule(runnable),
-            Home::Blocking => unreachable!("a blocking job is scheduled once, by its pool"),
+            Home::Blocking(_) => unreachable!("a blocking job is scheduled once, by its pool"),
         }
     }
 }
@@ -199,8 +199,8 @@ pin_project! {
             match &this.info.home {
                 Home::Loop(home) => home.forget_task(this.info.key, this.info.id),
                 Home::Workers(home) => home.forget_task(this.info.key, this.info.id),
-                Home::Blocking if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
-                Home::Blocking => {}
+                Home::Blocking(_) if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
+                Home::Blocking(_) => {}
             }
         }
     }

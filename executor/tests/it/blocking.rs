@@ -1,5 +1,6 @@
-use crate::DropCount;
+use crate::{DropCount, OnDrop};
 use std::{
+    pin::Pin,
     sync::{
         Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
@@ -8,6 +9,7 @@ use std::{
     thread,
     time::Duration,
 };
+use waitline::testing::CountingWaker;
 use waitline_executor::{ThreadPool, gather, run, run_blocking};
 
 #[test]
@@ -105,6 +107,54 @@ fn a_cancelled_job_that_has_not_begun_never_runs() {
     go.send(()).unwrap();
     assert!(futures_lite::future::block_on(queued).unwrap_err().is_cancelled());
     futures_lite::future::block_on(running).unwrap();
+}
+
+#[test]
+fn a_cancelled_job_that_has_not_begun_is_over_at_once() {
+    let pool = ThreadPool::new(1);
+    let (go, may_go) = mpsc::channel::<()>();
+    let (begun, has_begun) = mpsc::channel();
+    let running = pool.run(move || {
+        begun.send(()).unwrap();
+        may_go.recv().unwrap();
+    });
+    has_begun.recv().unwrap();
+    let drops = DropCount::default();
+    let (guard, angry) = (drops.guard(), OnDrop(|| panic!("an angry closure")));
+    let (first, second) = (pool.run(move || drop(guard)), pool.run(move || drop(angry)));
+    let third = pool.run(|| 3);
+    assert!(first.cancel() && second.cancel());
+    assert!(first.is_finished() && !first.cancel());
+    assert_eq!(drops.get(), 1, "its closure is dropped");
+    // The only thread is stuck all the while.
+    assert!(futures_lite::future::block_on(first).unwrap_err().is_cancelled());
+    assert!(futures_lite::future::block_on(second).unwrap_err().is_panic());
+    assert_eq!(format!("{pool:?}"), "ThreadPool { max_threads: 1, threads: 1, queued: 1 }");
+    drop(pool.run(|| panic!("must not run")).cancel_on_drop());
+    let mut awaited = pool.run(|| panic!("must not run"));
+    let waker = CountingWaker::new();
+    assert!(waker.poll(Pin::new(&mut awaited)).is_pending());
+    awaited.cancel();
+    assert_eq!(waker.count(), 1);
+    go.send(()).unwrap();
+    assert_eq!(run(third).unwrap(), 3);
+    run(running).unwrap();
+}
+
+#[test]
+fn jobs_that_are_cancelled_while_they_begin_end_once() {
+    let pool = ThreadPool::new(2);
+    for _ in 0..2000 {
+        let drops = DropCount::default();
+        let guard = drops.guard();
+        let job = pool.run(move || drop(guard));
+        job.cancel();
+        match futures_lite::future::block_on(job) {
+            Ok(()) => {}
+            Err(error) => assert!(error.is_cancelled()),
+        }
+        assert_eq!(drops.get(), 1);
+    }
 }
 
 #[test]
