@@ -27,7 +27,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use waitline_queue::Queue;
+use waitline_sem::{Permit, Semaphore};
 
 /// How long an idle thread of a pool stays.
 ///
@@ -115,8 +115,11 @@ pub(crate) struct Shared {
     idle_time: Duration,
     /// The jobs that have not begun, by their numbers, which are in the order of the calls.
     jobs: Mutex<BTreeMap<TaskId, Runnable<Info>>>,
-    /// Each idle thread waits in a `get`, so that a turn is handed to the thread that has been idle longest.
-    turns: Queue<()>,
+    /// A permit for each turn; whoever takes one forgets it. Each idle thread waits in an `acquire`, so that a turn is handed to the
+    /// thread that has been idle longest.
+    turns: Semaphore,
+    /// Whether the pool is dropped: a thread that has a turn and no job ends.
+    is_closed: AtomicBool,
     /// How many threads there are, also those that are just starting.
     threads: Mutex<usize>,
     /// Where the drop waits for running jobs.
@@ -153,7 +156,8 @@ impl ThreadPool {
             max_threads,
             idle_time,
             jobs: Mutex::new(BTreeMap::new()),
-            turns: Queue::unbounded().with_label("jobs of a blocking pool"),
+            turns: Semaphore::new(0).with_label("jobs of a blocking pool"),
+            is_closed: AtomicBool::new(false),
             threads: Mutex::new(0),
             ended: Parker::new(),
         };
@@ -208,7 +212,9 @@ impl ThreadPool {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         let shared = &self.shared;
-        shared.turns.close_now();
+        // Relaxed: whoever takes one of these turns sees it.
+        shared.is_closed.store(true, Ordering::Relaxed);
+        shared.turns.release(*shared.threads.lock());
         let jobs = mem::take(&mut *shared.jobs.lock());
         for job in jobs.into_values() {
             job.metadata().cancel();
@@ -252,12 +258,10 @@ impl Shared {
     /// If there is no thread for it and the system gives none. The job is dropped.
     fn submit(self: &Arc<Self>, id: TaskId, job: Runnable<Info>) -> io::Result<()> {
         self.jobs.lock().insert(id, job);
-        if let Err(error) = self.turns.try_put(()) {
-            unreachable!("the queue is unbounded, and closed only when the pool is dropped: {error}");
-        }
+        self.turns.release(1);
         {
             let mut threads = self.threads.lock();
-            if self.turns.is_empty() || *threads == self.max_threads {
+            if self.turns.available_permits() == 0 || *threads == self.max_threads {
                 return Ok(());
             }
             *threads += 1;
@@ -266,7 +270,9 @@ impl Shared {
         let thread = thread::Builder::new().name("waitline-blocking".to_owned()).spawn(move || shared.work());
         match thread {
             Err(error) if self.end_thread(&mut self.threads.lock()) == 0 => {
-                drop(self.take_back(id));
+                if let Some(job) = self.take_back(id) {
+                    job.metadata().abandon();
+                }
                 Err(error)
             }
             _ => Ok(()),
@@ -278,7 +284,7 @@ impl Shared {
         let job = self.jobs.lock().remove(&id);
         if job.is_some() {
             // B2. If there is none, it is with a thread.
-            _ = self.turns.try_get();
+            self.try_turn();
         }
         job
     }
@@ -309,25 +315,35 @@ impl Shared {
             if let Some((_, job)) = first {
                 return Some(job);
             }
+            if self.is_closed.load(Ordering::Relaxed) {
+                self.end_thread(&mut self.threads.lock());
+                break;
+            }
         }
         None
     }
 
+    /// Takes a turn, if there is one.
+    fn try_turn(&self) -> bool {
+        self.turns.try_acquire().map(Permit::forget).is_some()
+    }
+
     /// Waits for a turn. False if this thread has ended.
     fn next_turn(&self, bell: &Bell, waker: &Waker) -> bool {
-        if self.turns.try_get().is_ok() {
+        if self.try_turn() {
             return true;
         }
         let waited = {
-            let get = pin!(self.turns.get());
-            bell.wait(waker, get, Instant::now() + self.idle_time)
-            // A turn that comes between the wait and the drop of `get` goes back to the queue.
+            let acquire = pin!(self.turns.acquire());
+            bell.wait(waker, acquire, Instant::now() + self.idle_time)
+            // A turn that comes between the wait and the drop of `acquire` goes back.
         };
-        if let Some(Ok(())) = waited {
+        if let Some(turn) = waited {
+            turn.forget();
             return true;
         }
         let mut threads = self.threads.lock();
-        let has_turn = self.turns.try_get().is_ok();
+        let has_turn = self.try_turn();
         if !has_turn {
             self.end_thread(&mut threads);
         }

@@ -3,13 +3,15 @@
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 use std::{
+    collections::BTreeMap,
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    mem,
     pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll},
 };
+use waitline::FirstPanic;
 use waitline_event::{Event, Wait};
 
 /// A request to stop, which tasks share and look at where it suits them.
@@ -52,26 +54,52 @@ pub struct CancelToken {
 
 /// Invariant N1: a child whose parent was not cancelled yet is in the parent's `children`. `child` looks at the event and adds the
 /// child in one critical section, and `cancel` sets the event before it enters its own.
+///
+/// N2: and who is there is alive, or just being dropped: a node takes itself out. So the memory of a token is proportional to its
+/// children that are alive.
 struct Node {
     cancelled: Event,
-    children: Mutex<Vec<Weak<Node>>>,
+    /// By their numbers.
+    children: Mutex<Children>,
     /// Keeps the way from an ancestor to this node.
     parent: Option<Arc<Node>>,
+    /// Among the children of the parent.
+    number: u64,
+}
+
+#[derive(Default)]
+struct Children {
+    next_number: u64,
+    nodes: BTreeMap<u64, Weak<Node>>,
 }
 
 impl Node {
     #[track_caller]
-    fn new(parent: Option<Arc<Node>>) -> Arc<Self> {
-        Arc::new(Self { cancelled: Event::new().with_label("CancelToken"), children: Mutex::new(Vec::new()), parent })
+    fn new(parent: Option<Arc<Node>>, number: u64) -> Arc<Self> {
+        let cancelled = Event::new().with_label("CancelToken");
+        Arc::new(Self { cancelled, children: Mutex::default(), parent, number })
+    }
+
+    /// The children that are not cancelled yet, as far as they are alive.
+    fn take_children(&self) -> Vec<Arc<Node>> {
+        let children = mem::take(&mut self.children.lock().nodes);
+        children.into_values().filter_map(|child| child.upgrade()).collect()
+    }
+
+    /// Leaves the parent, and returns it.
+    fn leave(&mut self) -> Option<Arc<Node>> {
+        let parent = self.parent.take()?;
+        parent.children.lock().nodes.remove(&self.number);
+        Some(parent)
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         // In a loop, because a long line of descendants would overflow the stack.
-        let mut parent = self.parent.take();
+        let mut parent = self.leave();
         while let Some(mut node) = parent.and_then(Arc::into_inner) {
-            parent = node.parent.take();
+            parent = node.leave();
         }
     }
 }
@@ -84,7 +112,7 @@ impl CancelToken {
     /// ```
     #[track_caller]
     pub fn new() -> Self {
-        Self { node: Node::new(None) }
+        Self { node: Node::new(None, 0) }
     }
 
     /// A token that is cancelled when this one is, and may be cancelled alone.
@@ -104,19 +132,15 @@ impl CancelToken {
     #[doc(alias = "child_token")]
     #[track_caller]
     pub fn child(&self) -> Self {
-        let node = Node::new(Some(self.node.clone()));
         let mut children = self.node.children.lock();
+        let number = children.next_number;
+        children.next_number += 1;
+        let node = Node::new(Some(self.node.clone()), number);
         if self.node.cancelled.is_set() {
             drop(children);
             node.cancelled.set();
         } else {
-            if children.len() == children.capacity() {
-                // Amortized: at least as many children have come since the last time.
-                children.retain(|child| child.strong_count() > 0);
-                let alive = children.len();
-                children.reserve(alive + 4);
-            }
-            children.push(Arc::downgrade(&node));
+            children.nodes.insert(number, Arc::downgrade(&node));
         }
         Self { node }
     }
@@ -125,7 +149,7 @@ impl CancelToken {
     ///
     /// # Panics
     ///
-    /// If a waker panics, once all tokens are cancelled.
+    /// If a waker panics, once all tokens are cancelled; but not in the middle of another panic.
     ///
     /// ```
     /// let token = waitline_executor::CancelToken::new();
@@ -134,20 +158,16 @@ impl CancelToken {
     /// assert!(child.is_cancelled());
     /// ```
     pub fn cancel(&self) -> bool {
-        let (mut is_first, mut panic) = (None, None);
-        let mut nodes = vec![self.node.clone()];
+        // Only who sets the event wakes anybody, and has a panic of theirs.
+        let (mut is_first, mut panic) = (true, FirstPanic::new());
+        panic.catch(|| is_first = self.node.cancelled.set());
+        let mut nodes = self.node.take_children();
         while let Some(node) = nodes.pop() {
-            match catch_unwind(AssertUnwindSafe(|| node.cancelled.set())) {
-                Ok(set) => _ = is_first.get_or_insert(set),
-                Err(payload) => panic = panic.or(Some(payload)),
-            }
-            let children = std::mem::take(&mut *node.children.lock());
-            nodes.extend(children.iter().filter_map(Weak::upgrade));
+            panic.catch(|| _ = node.cancelled.set());
+            nodes.append(&mut node.take_children());
         }
-        if let Some(panic) = panic {
-            resume_unwind(panic);
-        }
-        is_first == Some(true)
+        panic.resume();
+        is_first
     }
 
     /// Whether this token or one of its ancestors was cancelled.
@@ -190,6 +210,7 @@ impl CancelToken {
 }
 
 impl Default for CancelToken {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -242,7 +263,7 @@ mod tests {
         let kept: Vec<_> = (0..10).map(|_| parent.child()).collect();
         for _ in 0..100_000 {
             drop(parent.child());
-            assert!(parent.node.children.lock().len() <= 2 * kept.len() + 8);
+            assert_eq!(parent.node.children.lock().nodes.len(), kept.len());
         }
         parent.cancel();
         assert!(kept.iter().all(CancelToken::is_cancelled));

@@ -1,7 +1,11 @@
 //! Several futures inside one: each has a waker of its own, so that only those are polled that have something to do.
 
+use crate::{
+    context,
+    places::{Places, trim},
+    task::{Quiet, swallow},
+};
 use parking_lot::Mutex;
-use slab::Slab;
 use std::{
     collections::VecDeque,
     fmt,
@@ -24,18 +28,21 @@ use std::{
 ///   same place a second time, which costs a poll and nothing else.
 /// - C2: wakers are cloned, woken and dropped outside of the mutex.
 pub(crate) struct Children<F> {
-    children: Slab<(Pin<Box<F>>, Arc<Child>)>,
+    children: Places<(Pin<Box<F>>, Arc<Child>)>,
+    is_quiet: bool,
     shared: Arc<Mutex<Shared>>,
 }
 
 struct Shared {
-    ready: VecDeque<usize>,
-    /// Who polls the group; taken by the first wake after each poll.
-    parent: Option<Waker>,
+    ready: VecDeque<u64>,
+    /// Who polls the group; taken by the first wake after each poll. It may be dropped by whoever drops the last child's waker.
+    parent: Option<Quiet<Waker>>,
+    /// Whether a panic of `parent` stays here.
+    is_quiet: bool,
 }
 
 struct Child {
-    index: usize,
+    index: u64,
     queued: AtomicBool,
     shared: Arc<Mutex<Shared>>,
 }
@@ -54,25 +61,35 @@ impl Wake for Child {
         let parent = {
             let mut shared = self.shared.lock();
             shared.ready.push_back(self.index);
-            shared.parent.take()
+            (shared.parent.take(), shared.is_quiet)
         };
-        if let Some(parent) = parent {
-            parent.wake();
+        match parent {
+            (Some(parent), true) => swallow(|| parent.into_inner().wake()),
+            (Some(parent), false) => parent.into_inner().wake(),
+            (None, _) => {}
         }
     }
 }
 
 impl<F: Future> Children<F> {
     pub(crate) fn new() -> Self {
-        let shared = Shared { ready: VecDeque::new(), parent: None };
-        Self { children: Slab::new(), shared: Arc::new(Mutex::new(shared)) }
+        Self::with_quiet(false)
+    }
+
+    /// A group of nothing but handles: their tasks, which wake them, have no use for a panic of who waits for the group.
+    pub(crate) fn of_handles() -> Self {
+        Self::with_quiet(true)
+    }
+
+    fn with_quiet(is_quiet: bool) -> Self {
+        let shared = Shared { ready: VecDeque::new(), parent: None, is_quiet };
+        Self { children: Places::new(), is_quiet, shared: Arc::new(Mutex::new(shared)) }
     }
 
     /// Adds a child, to be polled by the next [`poll_next`](Self::poll_next). In a group that never had another child finish, the
     /// indices count from 0.
     pub(crate) fn push(&mut self, future: F) {
-        let entry = self.children.vacant_entry();
-        let index = entry.key();
+        let (index, entry) = self.children.vacant_entry();
         let child = Child { index, queued: AtomicBool::new(true), shared: self.shared.clone() };
         entry.insert((Box::pin(future), Arc::new(child)));
         self.shared.lock().ready.push_back(index);
@@ -85,23 +102,24 @@ impl<F: Future> Children<F> {
 
     /// The children that are not done, by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &F> {
-        self.children.iter().map(|(_, (future, _))| &**future)
+        self.children.values().map(|(future, _)| &**future)
     }
 
     /// Takes out the children that are not done, by index.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Pin<Box<F>>> {
-        self.children.drain().map(|(future, _)| future)
+        mem::take(&mut self.children).into_values().map(|(future, _)| future)
     }
 
     /// The next child to finish, with its output; None when all have.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(usize, F::Output)>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(u64, F::Output)>> {
         if self.children.is_empty() {
             return Poll::Ready(None);
         }
-        let mut parent = Some(cx.waker().clone());
+        let mut parent = Some(Quiet::new(cx.waker().clone()));
         let turns = {
             let mut shared = self.shared.lock();
             mem::swap(&mut shared.parent, &mut parent);
+            trim(&mut shared.ready);
             shared.ready.len()
         };
         drop(parent);
@@ -112,7 +130,12 @@ impl<F: Future> Children<F> {
             // Ordering: see `wake_by_ref`.
             child.queued.swap(false, Ordering::AcqRel);
             let waker = Waker::from(child.clone());
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            let mut cx = Context::from_waker(&waker);
+            // A handle does not panic, unless it is polled again.
+            let own_waker = self.is_quiet.then(|| context::set_own_waker(waker.data()));
+            let polled = future.as_mut().poll(&mut cx);
+            own_waker.map(context::set_own_waker);
+            if let Poll::Ready(output) = polled {
                 drop(self.children.remove(index));
                 return Poll::Ready(Some((index, output)));
             }

@@ -3,13 +3,13 @@
 use crate::{
     join_handle::JoinHandle,
     local::EventLoop,
+    places::Places,
     sim::Simulation,
     task::{Info, Name, Outcome, TaskId},
     timer::{TimerKey, Timers},
     workers::Workers,
 };
 use async_task::Runnable;
-use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -42,7 +42,7 @@ pub(crate) struct Here {
     /// The run queue of a one-thread loop, oldest first.
     pub(crate) queue: RefCell<VecDeque<Job>>,
     /// The wakers of the unfinished tasks of a one-thread loop.
-    pub(crate) tasks: RefCell<Slab<Waker>>,
+    pub(crate) tasks: RefCell<Places<Waker>>,
     /// What makes the one-thread loop a simulated one.
     simulation: RefCell<Option<Rc<Simulation>>>,
 }
@@ -54,13 +54,16 @@ thread_local! {
             context: RefCell::new(None),
             worker: Cell::new(None),
             queue: RefCell::new(VecDeque::new()),
-            tasks: RefCell::new(Slab::new()),
+            tasks: RefCell::new(Places::new()),
             simulation: RefCell::new(None),
         }
     };
 
     /// Whether there is a simulation in [`HERE`]. By itself, because it is asked for often, and this is one load.
     static SIMULATED: Cell<bool> = const { Cell::new(false) };
+
+    /// The data of the waker with which a runtime of this crate is polling a future on this thread; null if none is.
+    static OWN_WAKER: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
 impl Here {
@@ -69,11 +72,6 @@ impl Here {
         if let (Some(Context::Workers(workers)), Some(worker)) = (&*self.context.borrow(), self.worker.get()) {
             f(workers, worker);
         }
-    }
-
-    /// The simulation that this thread runs, if it does.
-    pub(crate) fn simulation(&self) -> Option<Rc<Simulation>> {
-        self.simulation.borrow().clone()
     }
 
     /// The number of the next task that this thread spawns.
@@ -125,8 +123,9 @@ impl Context {
     }
 
     /// Whether this thread is running another runtime.
+    #[inline]
     pub(crate) fn is_elsewhere(&self) -> bool {
-        let is_other = |here: &Here| !here.runtime.get().is_null() && here.runtime.get() != self.address();
+        let is_other = |here: &Here| here.runtime.get() != self.address() && !here.runtime.get().is_null();
         HERE.try_with(is_other).unwrap_or(false)
     }
 
@@ -170,10 +169,29 @@ pub(crate) fn is_simulated() -> bool {
     SIMULATED.get()
 }
 
+/// Says that this thread is polling with the waker that has this data, which is of this crate and does not panic when it is cloned,
+/// woken or dropped. Null says that it is polling no more; too often does no harm. Returns what was said before.
+#[inline]
+pub(crate) fn set_own_waker(data: *const ()) -> *const () {
+    OWN_WAKER.replace(data)
+}
+
+/// Whether the waker is the one of [`set_own_waker`]. No other that is alive has its data.
+#[inline]
+pub(crate) fn is_own_waker(waker: &Waker) -> bool {
+    waker.data() == OWN_WAKER.get() && !waker.data().is_null()
+}
+
+/// The simulation that this thread runs, if it does. May be asked for at any time.
+#[inline]
+pub(crate) fn simulation() -> Option<Rc<Simulation>> {
+    if is_simulated() { here(|here| here.simulation.borrow().clone()) } else { None }
+}
+
 /// The time in the simulation that this thread runs, if it does.
 #[inline]
 pub(crate) fn simulated_time() -> Option<Instant> {
-    if is_simulated() { here(|here| here.simulation()).map(|simulation| simulation.now()) } else { None }
+    simulation().map(|simulation| simulation.now())
 }
 
 /// Calls `f` with the runtime of this thread.
@@ -184,18 +202,48 @@ pub(crate) fn simulated_time() -> Option<Instant> {
 #[inline]
 #[track_caller]
 pub(crate) fn with_context<R>(caller: &str, f: impl FnOnce(&Here, &Context) -> R) -> R {
-    HERE.with(|here| match &*here.context.borrow() {
-        Some(context) => f(here, context),
-        None => outside(caller),
-    })
+    // Not in a closure, which would not know who called. There is none either once the thread is shutting down.
+    if !is_inside() {
+        outside(caller);
+    }
+    HERE.with(|here| f(here, here.context.borrow().as_ref().expect("it is there as long as the address is")))
+}
+
+/// Whether this thread is running a runtime.
+#[inline]
+fn is_inside() -> bool {
+    HERE.try_with(|here| !here.runtime.get().is_null()).unwrap_or(false)
 }
 
 #[cold]
 #[track_caller]
 fn outside(caller: &str) -> ! {
+    // The workers of an executor refuse it.
+    let or_executor = if caller.ends_with("spawn_local") { "" } else { " or `Executor::run`" };
     panic!(
-        "`{caller}` needs a running event loop, and this thread runs none: call it inside the future given to \
-         `waitline_executor::run`, or in a task spawned there"
+        "`{caller}` needs a running event loop, and this thread runs none: use it inside the future given to \
+         `waitline_executor::run`{or_executor}, or in a task spawned there"
+    )
+}
+
+/// Checks that this thread is running no runtime.
+///
+/// # Panics
+///
+/// If it does; `caller` is the public function that was called.
+#[track_caller]
+pub(crate) fn check_outside(caller: &str) {
+    if is_inside() {
+        inside(caller);
+    }
+}
+
+#[cold]
+#[track_caller]
+fn inside(caller: &str) -> ! {
+    panic!(
+        "`{caller}` was called inside a running event loop, which it would block: `.await` or `spawn` the future \
+         instead, or call `{caller}` on another thread (`run_blocking` gives you one)"
     )
 }
 
@@ -206,16 +254,15 @@ fn outside(caller: &str) -> ! {
 /// If this thread is running one already; `caller` is the public function that was called.
 #[track_caller]
 pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> Entered {
-    HERE.with(|here| {
-        assert!(
-            here.runtime.get().is_null(),
-            "`{caller}` was called inside a running event loop, which it would block: `.await` or `spawn` the future \
-             instead, or call `{caller}` on another thread (`run_blocking` gives you one)"
-        );
+    check_outside(caller);
+    let entered = HERE.try_with(|here| {
         here.runtime.set(context.address());
         here.worker.set(worker);
         here.context.replace(Some(context));
     });
+    if entered.is_err() {
+        panic!("`{caller}` was called by the destructor of a thread-local, on a thread that is ending");
+    }
     Entered(())
 }
 
@@ -236,16 +283,19 @@ impl Entered {
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let context = HERE.with(|here| {
+        let left = HERE.with(|here| {
             here.runtime.set(ptr::null());
             here.worker.set(None);
             if SIMULATED.replace(false) {
                 waitline::sync::set_alone(false);
             }
             here.simulation.take();
-            here.context.take()
+            // The queue and the list of tasks are empty, but have the room of their fullest time.
+            (here.context.take(), here.queue.take(), here.tasks.take())
         });
-        // Its last owner may drop wakers, which are foreign code.
-        drop(context);
+        // The poll of the main future may have panicked.
+        set_own_waker(ptr::null());
+        // The last owner of a context may drop wakers, which are foreign code.
+        drop(left);
     }
 }

@@ -7,7 +7,16 @@ use crate::{
     task::Body,
     workers::Workers,
 };
-use std::{fmt, future::Future, num::NonZero, panic::Location, sync::Arc, thread};
+use std::{
+    fmt,
+    future::{Future, poll_fn},
+    num::NonZero,
+    panic::Location,
+    pin::pin,
+    ptr,
+    sync::Arc,
+    thread,
+};
 
 /// An event loop on several threads.
 ///
@@ -83,7 +92,14 @@ impl Executor {
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let entered = context::enter("Executor::run", Context::Workers(self.workers.clone()), None);
-        let output = futures_lite::future::block_on(future);
+        let mut future = pin!(future);
+        let polls = poll_fn(|cx| {
+            context::set_own_waker(cx.waker().data());
+            let polled = future.as_mut().poll(cx);
+            context::set_own_waker(ptr::null());
+            polled
+        });
+        let output = futures_lite::future::block_on(polls);
         drop(entered);
         output
     }

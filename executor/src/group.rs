@@ -3,13 +3,12 @@
 use crate::{
     children::Children,
     join_handle::{JoinError, JoinHandle},
-    task::TaskId,
+    task::{TaskId, polled_after_ready},
 };
 use futures_lite::Stream;
 use std::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -44,7 +43,7 @@ where
     I: IntoIterator<Item: Future>,
 {
     let children = collect(futures);
-    let outputs = (0..children.len()).map(|_| None).collect();
+    let outputs = Some((0..children.len()).map(|_| None).collect());
     Gather { children, outputs }
 }
 
@@ -68,7 +67,8 @@ where
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Gather<F: Future> {
     children: Children<F>,
-    outputs: Vec<Option<F::Output>>,
+    /// By index; None once it was ready.
+    outputs: Option<Vec<Option<F::Output>>>,
 }
 
 // Nothing in it is pinned but the futures, which are in boxes.
@@ -79,10 +79,11 @@ impl<F: Future> Future for Gather<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let Some(outputs) = &mut this.outputs else { polled_after_ready() };
         while let Some((index, output)) = ready!(this.children.poll_next(cx)) {
-            this.outputs[index] = Some(output);
+            outputs[index as usize] = Some(output);
         }
-        Poll::Ready(this.outputs.drain(..).flatten().collect())
+        Poll::Ready(this.outputs.take().into_iter().flatten().flatten().collect())
     }
 }
 
@@ -120,7 +121,7 @@ where
     I: IntoIterator<Item: Future<Output = Result<T, E>>>,
 {
     let children = collect(futures);
-    let outputs = (0..children.len()).map(|_| None).collect();
+    let outputs = Some((0..children.len()).map(|_| None).collect());
     TryGather { children, outputs }
 }
 
@@ -135,7 +136,8 @@ where
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct TryGather<F, T> {
     children: Children<F>,
-    outputs: Vec<Option<T>>,
+    /// By index; None once it was ready.
+    outputs: Option<Vec<Option<T>>>,
 }
 
 impl<F, T> Unpin for TryGather<F, T> {}
@@ -148,16 +150,18 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let Some(outputs) = &mut this.outputs else { polled_after_ready() };
         while let Some((index, output)) = ready!(this.children.poll_next(cx)) {
             match output {
-                Ok(output) => this.outputs[index] = Some(output),
+                Ok(output) => outputs[index as usize] = Some(output),
                 Err(error) => {
+                    this.outputs = None;
                     this.children = Children::new();
                     return Poll::Ready(Err(error));
                 }
             }
         }
-        Poll::Ready(Ok(this.outputs.drain(..).flatten().collect()))
+        Poll::Ready(Ok(this.outputs.take().into_iter().flatten().flatten().collect()))
     }
 }
 
@@ -269,8 +273,9 @@ pub enum ReturnWhen {
 /// });
 /// ```
 pub fn wait<T>(handles: impl IntoIterator<Item = JoinHandle<T>>, return_when: ReturnWhen) -> Wait<T> {
-    let children = collect(handles.into_iter().map(|handle| WithId { handle: Some(handle) }));
-    Wait { children, done: Vec::new(), return_when }
+    let mut children = Children::of_handles();
+    handles.into_iter().for_each(|handle| children.push(WithId { handle: Some(handle) }));
+    Wait { children, done: Some(Vec::new()), return_when }
 }
 
 /// A handle that comes out with its id when it is done.
@@ -283,7 +288,7 @@ impl<T> Future for WithId<T> {
     type Output = (TaskId, Result<T, JoinError>);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let handle = self.handle.as_mut().expect("it is not polled after it was ready");
+        let Some(handle) = &mut self.handle else { polled_after_ready() };
         let outcome = ready!(Pin::new(&mut *handle).poll(cx));
         let id = handle.id();
         self.handle = None;
@@ -304,7 +309,8 @@ impl<T> Future for WithId<T> {
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct Wait<T> {
     children: Children<WithId<T>>,
-    done: Vec<(TaskId, Result<T, JoinError>)>,
+    /// None once it was ready.
+    done: Option<Vec<(TaskId, Result<T, JoinError>)>>,
     return_when: ReturnWhen,
 }
 
@@ -315,26 +321,30 @@ impl<T> Future for Wait<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let Some(done) = &mut this.done else { polled_after_ready() };
         // Everything that is there by now, as asyncio does.
-        while let Poll::Ready(Some((_, done))) = this.children.poll_next(cx) {
-            this.done.push(done);
+        while let Poll::Ready(Some((_, outcome))) = this.children.poll_next(cx) {
+            done.push(outcome);
         }
         let is_enough = this.children.len() == 0
             || match this.return_when {
-                ReturnWhen::FirstCompleted => !this.done.is_empty(),
-                ReturnWhen::FirstError => this.done.iter().any(|(_, outcome)| outcome.is_err()),
+                ReturnWhen::FirstCompleted => !done.is_empty(),
+                ReturnWhen::FirstError => done.iter().any(|(_, outcome)| outcome.is_err()),
                 ReturnWhen::AllCompleted => false,
             };
         if !is_enough {
             return Poll::Pending;
         }
         let pending = this.children.drain().filter_map(|mut child| child.handle.take()).collect();
-        Poll::Ready((mem::take(&mut this.done), pending))
+        Poll::Ready((this.done.take().unwrap_or_default(), pending))
     }
 }
 
 impl<T> fmt::Debug for Wait<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait").field("pending", &self.children.len()).field("done", &self.done.len()).finish()
+        f.debug_struct("Wait")
+            .field("pending", &self.children.len())
+            .field("done", &self.done.as_ref().map_or(0, Vec::len))
+            .finish()
     }
 }

@@ -1,5 +1,6 @@
 //! The mailbox of a runtime: work that arrives from threads which do not run it.
 
+use crate::places::trim;
 use std::{collections::VecDeque, fmt};
 use waitline::sync::{
     Mutex,
@@ -45,6 +46,7 @@ impl<T> Injector<T> {
         let mut items = self.items.lock();
         self.filled.store(false, Ordering::Relaxed);
         out.append(&mut items);
+        trim(&mut items);
     }
 }
 

@@ -1,6 +1,9 @@
 //! Something to do again and again.
 
-use crate::time::{Sleep, now};
+use crate::{
+    task::polled_after_ready,
+    time::{Sleep, now},
+};
 use pin_project_lite::pin_project;
 use std::{
     future::Future,
@@ -83,7 +86,7 @@ impl Interval {
     ///
     /// # Panics
     ///
-    /// If it is polled outside of an event loop.
+    /// If it has to wait outside of an event loop.
     ///
     /// ```
     /// use std::time::Duration;
@@ -95,7 +98,7 @@ impl Interval {
     /// });
     /// ```
     pub fn tick(&mut self) -> Tick<'_> {
-        Tick { interval: self, sleep: None }
+        Tick { interval: self, sleep: None, is_over: false }
     }
 
     /// How long it is from tick to tick.
@@ -137,6 +140,7 @@ pin_project! {
         interval: &'a mut Interval,
         #[pin]
         sleep: Option<Sleep>,
+        is_over: bool,
     }
 }
 
@@ -145,6 +149,9 @@ impl Future for Tick<'_> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Instant> {
         let mut this = self.project();
+        if *this.is_over {
+            polled_after_ready();
+        }
         let due = match this.interval.next {
             Next::First => now(),
             Next::At(due) => due,
@@ -156,6 +163,7 @@ impl Future for Tick<'_> {
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
             ready!(sleep.poll(cx));
         }
+        *this.is_over = true;
         this.interval.next = this.interval.following(due, now());
         Poll::Ready(due)
     }

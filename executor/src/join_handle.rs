@@ -1,14 +1,17 @@
 //! The handle of a task, and what it tells of one that has no output.
 
-use crate::task::{Info, Outcome, Quiet, TaskId};
+use crate::{
+    context,
+    task::{ABANDONED, Info, Outcome, PENDING, Quiet, TAKEN, TaskId, polled_after_ready, swallow},
+};
 use async_task::Task;
 use std::{
     any::Any,
     fmt,
     future::Future,
     pin::Pin,
-    sync::Mutex,
-    task::{self, Poll},
+    sync::{Arc, Mutex, atomic::Ordering},
+    task::{self, Poll, Wake, Waker},
 };
 use waitline::diagnostics::Wait;
 
@@ -24,8 +27,8 @@ use waitline::diagnostics::Wait;
 ///
 /// If it is polled again after it was ready.
 ///
-/// A waker that panics when the finished task wakes it aborts the process. None of this crate's do; only a foreign executor
-/// that polls the handle could bring one.
+/// A waker that panics when the finished task wakes it, as only a foreign executor could bring one, costs nobody anything: the
+/// panic hook reports it, and there is nobody left to tell.
 ///
 /// # Examples
 ///
@@ -46,13 +49,14 @@ use waitline::diagnostics::Wait;
 pub struct JoinHandle<T> {
     /// None only during the drop.
     task: Option<Task<Outcome<T>, Info>>,
-    cancel_on_drop: bool,
+    /// Around the waker of somebody else that waits for the task.
+    shield: Option<Arc<Shield>>,
     wait: Wait,
 }
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(task: Task<Outcome<T>, Info>) -> Self {
-        Self { task: Some(task), cancel_on_drop: false, wait: Wait::new() }
+        Self { task: Some(task), shield: None, wait: Wait::new() }
     }
 
     fn task(&self) -> &Task<Outcome<T>, Info> {
@@ -113,7 +117,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// The place of the task in the registry of its home.
-    pub(crate) fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> u64 {
         self.task().metadata().key
     }
 
@@ -152,8 +156,8 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     #[doc(alias = "AbortOnDrop")]
-    pub fn cancel_on_drop(mut self) -> Self {
-        self.cancel_on_drop = true;
+    pub fn cancel_on_drop(self) -> Self {
+        self.task().metadata().cancel_on_drop.store(true, Ordering::Relaxed);
         self
     }
 }
@@ -164,8 +168,32 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let task = this.task.as_mut().expect("only the drop takes it");
-        match Pin::new(&mut *task).poll(cx) {
+        let is_own = context::is_own_waker(cx.waker());
+        // Before the next look, which then sees why it is finished.
+        let needs_no_waker = !is_own && task.is_finished();
+        // Ordering: Acquire pairs with the Release in `abandon`.
+        match task.metadata().outcome.load(Ordering::Acquire) {
+            PENDING => {}
+            ABANDONED => {
+                task.metadata().outcome.store(TAKEN, Ordering::Relaxed);
+                this.wait.end();
+                return Poll::Ready(Err(JoinError::cancelled(task.metadata().id)));
+            }
+            _ => polled_after_ready(),
+        }
+        let shielded;
+        let waker = if is_own {
+            cx.waker()
+        } else if needs_no_waker {
+            Waker::noop()
+        } else {
+            shielded = Shield::around(cx.waker(), &mut this.shield);
+            &shielded
+        };
+        match Pin::new(&mut *task).poll(&mut task::Context::from_waker(waker)) {
             Poll::Ready(outcome) => {
+                task.metadata().outcome.store(TAKEN, Ordering::Relaxed);
+                this.shield = None;
                 this.wait.end();
                 Poll::Ready(outcome.map(Quiet::into_inner))
             }
@@ -177,10 +205,37 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
+/// A waker around one that may be anything. It does not panic when it is cloned, woken or dropped, all of which would abort the
+/// process inside the cell of a task.
+struct Shield {
+    waker: Quiet<Waker>,
+}
+
+impl Shield {
+    /// The shield in `kept`, if it is around `waker`; else a new one, which is kept.
+    #[cold]
+    fn around(waker: &Waker, kept: &mut Option<Arc<Self>>) -> Waker {
+        match kept {
+            Some(shield) if shield.waker.get().will_wake(waker) => shield.clone().into(),
+            _ => kept.insert(Arc::new(Self { waker: Quiet::new(waker.clone()) })).clone().into(),
+        }
+    }
+}
+
+impl Wake for Shield {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        swallow(|| self.waker.get().wake_by_ref());
+    }
+}
+
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if let Some(task) = self.task.take() {
-            if self.cancel_on_drop && !task.is_finished() {
+            if task.metadata().cancel_on_drop.load(Ordering::Relaxed) && !task.is_finished() {
                 task.metadata().cancel();
             }
             task.detach();

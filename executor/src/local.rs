@@ -5,6 +5,7 @@ use crate::{
     injector::Injector,
     join_handle::JoinHandle,
     parker::Parker,
+    places::trim,
     registry,
     task::{self, Home, Info, Name, Outcome, TaskId},
     timer::{Timers, fire},
@@ -15,6 +16,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
     pin::pin,
+    ptr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -32,7 +34,7 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 /// to the end of the run queue. An idle loop sleeps until its next timer or until a waker is used on another thread.
 ///
 /// When `future` is done, every task that is left is cancelled: dropped at the `.await` where it is, with its destructors
-/// run. `run` returns after that, so nothing of the loop outlives it. Jobs on the [blocking pool](crate::run_blocking) are
+/// run. `run` returns after that, so nothing of the loop outlives it, nor does its memory. Jobs on the [blocking pool](crate::run_blocking) are
 /// the exception: they cannot be interrupted.
 ///
 /// As asyncio's `run`, which cancels the remaining tasks in the same way. A task there can catch its cancellation and go on;
@@ -57,9 +59,11 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 #[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
+    // Not in the closure, which does not know who called.
+    let place = Location::caller();
     let this = Arc::new(EventLoop::new());
     let entered = context::enter("run", Context::Loop(this.clone()), None);
-    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, Location::caller()));
+    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, place));
     let driver = Driver::new(&this);
     // `future` is dropped inside, where its destructor may still spawn and wake.
     let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future, || Some(driver.next_job()))));
@@ -85,7 +89,7 @@ pub fn run<F: Future>(future: F) -> F::Output {
 pub(crate) struct EventLoop {
     injector: Injector<Job>,
     /// Places in the registry whose tasks were cancelled by other threads.
-    cancels: Injector<usize>,
+    cancels: Injector<u64>,
     parker: Parker,
     pub(crate) timers: Timers,
     /// Whether the main future is in a queue already.
@@ -158,13 +162,13 @@ impl EventLoop {
         B: Future<Output = Outcome<T>> + 'a,
     {
         let mut tasks = here.tasks.borrow_mut();
-        let entry = tasks.vacant_entry();
+        let (key, entry) = tasks.vacant_entry();
         let id = if registry::ALWAYS || context::is_simulated() {
             registry::add(self.address(), here.next_task_id(), &name, place)
         } else {
             TaskId::next()
         };
-        let info = Info::new(id, name, entry.key(), Home::Loop(self.clone()));
+        let info = Info::new(id, name, key, Home::Loop(self.clone()));
         // SAFETY: by L1 and L2 only this thread runs and drops the runnable.
         let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
         entry.insert(runnable.waker());
@@ -175,16 +179,16 @@ impl EventLoop {
 
     /// Takes the task `id`, which is at `key`, out of the registry. Called by the thread of the loop when the future is gone.
     #[inline]
-    pub(crate) fn forget_task(&self, key: usize, id: TaskId) {
+    pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
         if registry::ALWAYS || context::is_simulated() {
             registry::remove(self.address(), id);
         }
-        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().try_remove(key));
+        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().remove(key));
         drop(waker);
     }
 
     /// Has the task at `key` polled, so that it sees its cancellation.
-    pub(crate) fn wake_task(&self, key: usize) {
+    pub(crate) fn wake_task(&self, key: u64) {
         // If `key` has another task by now, that one is polled once for nothing.
         match here_if_running(self.address(), |here| here.tasks.borrow().get(key).cloned()) {
             Some(waker) => waker.into_iter().for_each(Waker::wake),
@@ -259,7 +263,10 @@ impl<'a> Driver<'a> {
                     // Ordering: see `wake_by_ref`. Before the poll, so that a wake during it counts.
                     self.event_loop.main_queued.swap(false, Ordering::AcqRel);
                     let _announced = self.event_loop.announce_main();
-                    if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                    context::set_own_waker(waker.data());
+                    let polled = future.as_mut().poll(&mut cx);
+                    context::set_own_waker(ptr::null());
+                    if let Poll::Ready(output) = polled {
                         return Some(output);
                     }
                 }
@@ -270,7 +277,7 @@ impl<'a> Driver<'a> {
     /// Cancels all tasks, also those that destructors spawn from now on, and runs until none is left, or no next job.
     pub(crate) fn cancel_tasks(&self, mut next_job: impl FnMut() -> Option<Job>) {
         self.event_loop.closing.store(true, Ordering::Relaxed);
-        let wakers: Vec<Waker> = here(|here| here.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect());
+        let wakers: Vec<Waker> = here(|here| here.tasks.borrow().values().cloned().collect());
         for waker in wakers {
             waker.wake();
         }
@@ -292,6 +299,7 @@ impl<'a> Driver<'a> {
             let turn = self.turn.get().wrapping_add(1);
             self.turn.set(turn);
             if turn % TURNS_BETWEEN_LOOKS == 0 {
+                trim_queue();
                 self.look_outside();
             }
             if let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
@@ -311,6 +319,7 @@ impl<'a> Driver<'a> {
             let mut jobs = self.jobs.borrow_mut();
             this.injector.drain_into(&mut jobs);
             here(|here| here.queue.borrow_mut().append(&mut jobs));
+            trim(&mut jobs);
         }
         if !this.cancels.is_empty() {
             let mut cancels = VecDeque::new();
@@ -319,14 +328,20 @@ impl<'a> Driver<'a> {
         }
         let mut due = self.due.borrow_mut();
         this.timers.take_due(&mut due);
-        fire(due.drain(..));
+        fire(&mut due);
     }
 
     /// Waits for another thread or for the next timer.
     #[cold]
     fn sleep(&self) {
+        trim_queue();
         let this = self.event_loop;
         let deadline = this.timers.next();
         this.parker.park(deadline, || !this.injector.is_empty() || !this.cancels.is_empty());
     }
+}
+
+/// Gives back the room of the run queue's fullest time.
+pub(crate) fn trim_queue() {
+    here(|here| trim(&mut here.queue.borrow_mut()));
 }

@@ -1,6 +1,6 @@
 //! Containers whose memory follows what is in them now, not what once was.
 
-use slab::Slab;
+use slab::{Slab, VacantEntry};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Room for so many is never given back.
@@ -36,10 +36,11 @@ impl<T> Places<T> {
         self.len() == 0
     }
 
-    /// The place of the next value that is inserted. The first ones are numbered from 0.
+    /// A place for a value. The first ones are numbered from 0.
     #[inline]
-    pub(crate) fn next_key(&self) -> u64 {
-        self.base + self.dense.vacant_key() as u64
+    pub(crate) fn vacant_entry(&mut self) -> (u64, VacantEntry<'_, T>) {
+        let entry = self.dense.vacant_entry();
+        (self.base + entry.key() as u64, entry)
     }
 
     #[inline]
@@ -73,7 +74,7 @@ impl<T> Places<T> {
     pub(crate) fn remove(&mut self, key: u64) -> Option<T> {
         let Some(key) = self.dense_key(key) else { return self.sparse.remove(&key) };
         let value = self.dense.try_remove(key);
-        if self.dense.len() < self.dense.capacity() / 4 && self.dense.capacity() > FEW {
+        if is_roomy(self.dense.len(), self.dense.capacity()) {
             self.thin_out();
         }
         value
@@ -92,6 +93,11 @@ impl<T> Places<T> {
     /// All values, by place.
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
         self.sparse.values().chain(self.dense.iter().map(|(_, value)| value))
+    }
+
+    /// All values, by place.
+    pub(crate) fn into_values(self) -> impl Iterator<Item = T> {
+        self.sparse.into_values().chain(self.dense.into_iter().map(|(_, value)| value))
     }
 
     /// All values, by place.
@@ -116,7 +122,7 @@ pub(crate) fn is_roomy(len: usize, capacity: usize) -> bool {
 #[inline]
 pub(crate) fn trim<T>(queue: &mut VecDeque<T>) {
     if is_roomy(queue.len(), queue.capacity()) {
-        queue.shrink_to(2 * queue.len());
+        queue.shrink_to(FEW.max(2 * queue.len()));
     }
 }
 
@@ -150,14 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn the_next_key_is_the_one_that_is_given() {
+    fn a_vacant_place_is_nobody_elses() {
         let mut places = Places::new();
         for round in 0..10 {
             let keys: Vec<u64> = (0..200)
                 .map(|n| {
-                    let next = places.next_key();
-                    assert_eq!(places.insert(n), next, "in round {round}");
-                    next
+                    let (key, entry) = places.vacant_entry();
+                    entry.insert(n);
+                    assert_eq!(places.get(key), Some(&n), "in round {round}");
+                    key
                 })
                 .collect();
             keys.into_iter().skip(round).for_each(|key| _ = places.remove(key));

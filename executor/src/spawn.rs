@@ -1,7 +1,7 @@
 //! Spawning tasks.
 
 use crate::{
-    context::{Context, with_context},
+    context::{self, Context, with_context},
     join_handle::{JoinError, JoinHandle},
     task::{Body, Info, Name, Outcome, swallow},
 };
@@ -11,6 +11,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, Location, catch_unwind},
     pin::Pin,
+    ptr,
     task::{self, Poll, ready},
 };
 
@@ -102,19 +103,31 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
+    spawn_local_in_context("spawn_local", future)
+}
+
+#[track_caller]
+pub(crate) fn spawn_local_in_context<F>(caller: &str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
     #[track_caller]
-    fn spawn_small<F: Future + 'static>(future: F) -> JoinHandle<F::Output> {
+    fn spawn_small<F: Future + 'static>(caller: &str, future: F) -> JoinHandle<F::Output> {
         let place = Location::caller();
-        with_context("spawn_local", |here, context| match context {
+        let handle = with_context(caller, |here, context| match context {
             // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
-            Context::Loop(_) => unsafe { context.spawn(here, None, place, |info| Body::new(info, future)) },
-            Context::Workers(_) => panic!(
-                "`spawn_local` in an `Executor`, whose tasks move between threads: use `spawn`, or give the future to \
+            Context::Loop(_) => Some(unsafe { context.spawn(here, None, place, |info| Body::new(info, future)) }),
+            Context::Workers(_) => None,
+        });
+        match handle {
+            Some(handle) => handle,
+            None => panic!(
+                "`{caller}` in an `Executor`, whose tasks move between threads: use `spawn`, or give the future to \
                  `waitline_executor::run` on a thread of its own"
             ),
-        })
+        }
     }
-    if is_large::<F>() { spawn_small(Box::pin(future)) } else { spawn_small(future) }
+    if is_large::<F>() { spawn_small(caller, Box::pin(future)) } else { spawn_small(caller, future) }
 }
 
 /// [`spawn`] for work that has to be cleaned up asynchronously: when `body` is done, cancelled or has panicked, `cleanup`
@@ -210,6 +223,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
             *this.outcome = Some(ready!(this.body.poll(cx)));
         }
         let _announced = this.info.announce();
+        context::set_own_waker(cx.waker().data());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(cleanup) = this.cleanup.as_mut().as_pin_mut() {
                 ready!(cleanup.poll(cx));
@@ -217,6 +231,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
             this.cleanup.set(None);
             Poll::Ready(())
         }));
+        context::set_own_waker(ptr::null());
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}

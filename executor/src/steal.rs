@@ -1,5 +1,6 @@
 //! The run queue of a worker, from which other workers may take.
 
+use crate::places::trim;
 use std::{collections::VecDeque, fmt};
 use waitline::sync::{
     Mutex,
@@ -48,6 +49,7 @@ impl<T> StealQueue<T> {
         }
         let mut items = self.items.lock();
         let item = items.pop_front();
+        trim(&mut items);
         self.len.store(items.len(), Ordering::Relaxed);
         item
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     blocking,
-    context::Job,
+    context::{self, Job},
     join_handle::{JoinError, JoinHandle},
     local::EventLoop,
     registry,
@@ -20,7 +20,7 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     task::{self, Poll, ready},
 };
@@ -67,19 +67,32 @@ pub(crate) enum Home {
     Blocking(Arc<blocking::Shared>),
 }
 
+/// The handle has not given the outcome.
+pub(crate) const PENDING: u8 = 0;
+/// The handle has given the outcome.
+pub(crate) const TAKEN: u8 = 1;
+/// The future was dropped where it was, and there is no outcome.
+pub(crate) const ABANDONED: u8 = 2;
+
 /// What is known about a task; a part of its cell, beside the future.
 pub(crate) struct Info {
     pub(crate) id: TaskId,
     pub(crate) name: Name,
     /// Its place in the registry of its home.
-    pub(crate) key: usize,
+    pub(crate) key: u64,
     cancelled: AtomicBool,
+    /// What the handle has to remember, here so that it is small.
+    pub(crate) cancel_on_drop: AtomicBool,
+    /// [`PENDING`], [`TAKEN`] or [`ABANDONED`].
+    pub(crate) outcome: AtomicU8,
     home: Home,
 }
 
 impl Info {
-    pub(crate) fn new(id: TaskId, name: Name, key: usize, home: Home) -> Self {
-        Self { id, name, key, cancelled: AtomicBool::new(false), home }
+    #[inline]
+    pub(crate) fn new(id: TaskId, name: Name, key: u64, home: Home) -> Self {
+        let [cancelled, cancel_on_drop] = [false; 2].map(AtomicBool::new);
+        Self { id, name, key, cancelled, cancel_on_drop, outcome: AtomicU8::new(PENDING), home }
     }
 
     pub(crate) fn id(&self) -> TaskId {
@@ -113,6 +126,12 @@ impl Info {
             Home::Blocking(pool) => pool.end_cancelled(self.id),
         }
         true
+    }
+
+    /// Says that the runnable is about to be dropped instead of run.
+    pub(crate) fn abandon(&self) {
+        // Ordering: Release pairs with the Acquire in the poll of the handle, which the drop wakes.
+        self.outcome.store(ABANDONED, Ordering::Release);
     }
 
     /// The name of the task in the list of all tasks.
@@ -220,6 +239,7 @@ impl<F: Future> Future for Body<'_, F> {
         let this = self.project();
         let (info, mut future) = (*this.info, this.future);
         let _announced = info.announce();
+        context::set_own_waker(cx.waker().data());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if info.is_cancelled() {
                 future.set(None);
@@ -233,6 +253,7 @@ impl<F: Future> Future for Body<'_, F> {
             future.set(None);
             Poll::Ready(Ok(output))
         }));
+        context::set_own_waker(ptr::null());
         polled.unwrap_or_else(|panic| {
             swallow(|| future.set(None));
             Poll::Ready(Err(JoinError::panicked(info, panic)))

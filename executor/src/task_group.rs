@@ -3,8 +3,8 @@
 use crate::{
     children::Children,
     join_handle::{JoinError, JoinHandle},
-    spawn::{spawn, spawn_local},
-    task::TaskId,
+    spawn::{spawn_in_context, spawn_local_in_context},
+    task::{TaskId, polled_after_ready},
 };
 use std::{
     fmt,
@@ -78,7 +78,7 @@ impl<T> TaskGroup<T> {
     /// assert!(group.is_empty());
     /// ```
     pub fn new() -> Self {
-        Self { members: Children::new(), spawned: 0 }
+        Self { members: Children::of_handles(), spawned: 0 }
     }
 
     /// Spawns a member, as [`spawn`](crate::spawn()) does.
@@ -103,7 +103,7 @@ impl<T> TaskGroup<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        self.push(spawn(future))
+        self.push(spawn_in_context("TaskGroup::spawn", None, future))
     }
 
     /// Spawns a member that is not `Send`, as [`spawn_local`](crate::spawn_local) does.
@@ -132,7 +132,7 @@ impl<T> TaskGroup<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.push(spawn_local(future))
+        self.push(spawn_local_in_context("TaskGroup::spawn_local", future))
     }
 
     fn push(&mut self, handle: JoinHandle<T>) -> TaskId {
@@ -218,7 +218,7 @@ impl<T> TaskGroup<T> {
     /// });
     /// ```
     pub fn join_next(&mut self) -> JoinNext<'_, T> {
-        JoinNext { group: self }
+        JoinNext { group: Some(self) }
     }
 
     /// Waits for all members, and returns their outputs in the order in which they were spawned. If a member fails, the others are
@@ -242,8 +242,7 @@ impl<T> TaskGroup<T> {
     /// assert_eq!(results.unwrap(), [0, 10, 20]);
     /// ```
     pub fn join_all(self) -> JoinAll<T> {
-        let outputs = (0..self.spawned).map(|_| None).collect();
-        JoinAll { group: self, outputs, error: None }
+        JoinAll { group: self, outputs: Some(Vec::new()), error: None }
     }
 }
 
@@ -272,14 +271,18 @@ impl<T> fmt::Debug for TaskGroup<T> {
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct JoinNext<'a, T> {
-    group: &'a mut TaskGroup<T>,
+    /// None once it was ready.
+    group: Option<&'a mut TaskGroup<T>>,
 }
 
 impl<T> Future for JoinNext<'_, T> {
     type Output = Option<Result<T, JoinError>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.group.members.poll_next(cx).map(|done| done.map(|(_, (_, outcome))| outcome))
+        let Some(group) = &mut self.group else { polled_after_ready() };
+        let done = ready!(group.members.poll_next(cx));
+        self.group = None;
+        Poll::Ready(done.map(|(_, (_, outcome))| outcome))
     }
 }
 
@@ -295,8 +298,8 @@ impl<T> Future for JoinNext<'_, T> {
 #[must_use = "dropping it cancels the members of the group"]
 pub struct JoinAll<T> {
     group: TaskGroup<T>,
-    /// By serial number; None for members that are not done, or were joined before.
-    outputs: Vec<Option<T>>,
+    /// The outputs of those that are done, with their serial numbers; None once it was ready.
+    outputs: Option<Vec<(usize, T)>>,
     error: Option<JoinError>,
 }
 
@@ -307,9 +310,10 @@ impl<T> Future for JoinAll<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let Some(outputs) = &mut this.outputs else { polled_after_ready() };
         while let Some((_, (serial, outcome))) = ready!(this.group.members.poll_next(cx)) {
             match outcome {
-                Ok(output) => this.outputs[serial] = Some(output),
+                Ok(output) => outputs.push((serial, output)),
                 Err(_) if this.error.is_some() => {}
                 Err(error) => {
                     this.error = Some(error);
@@ -317,9 +321,13 @@ impl<T> Future for JoinAll<T> {
                 }
             }
         }
+        let mut outputs = this.outputs.take().unwrap_or_default();
         Poll::Ready(match this.error.take() {
             Some(error) => Err(error),
-            None => Ok(this.outputs.drain(..).flatten().collect()),
+            None => {
+                outputs.sort_unstable_by_key(|(serial, _)| *serial);
+                Ok(outputs.into_iter().map(|(_, output)| output).collect())
+            }
         })
     }
 }

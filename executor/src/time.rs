@@ -307,7 +307,10 @@ impl<F: Future> Future for Timeout<F> {
         }
         let outcome = match this.future.poll(cx) {
             Poll::Ready(output) => Ok(output),
-            Poll::Pending => Err(TimedOut(ready!(this.sleep.poll(cx)))),
+            Poll::Pending => {
+                ready!(this.sleep.poll(cx));
+                Err(TimedOut(()))
+            }
         };
         *this.is_over = true;
         Poll::Ready(outcome)

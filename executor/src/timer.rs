@@ -80,7 +80,7 @@ impl State {
     #[inline]
     fn trim(&mut self) {
         if is_roomy(self.heap.len(), self.heap.capacity()) {
-            self.heap.shrink_to(2 * self.heap.len());
+            self.heap.shrink_to(FEW.max(2 * self.heap.len()));
         }
     }
 
@@ -174,12 +174,13 @@ impl Timers {
         }
         let now = now();
         while let Some(Reverse(due)) = state.heap.peek() {
-            let (due, is_pending) = (*due, State::is_pending(&state.entries, due));
-            if is_pending && due.deadline > now {
+            // A stale one stays until it surfaces.
+            if due.deadline > now {
                 break;
             }
-            if is_pending {
-                wakers.extend(state.entries.remove(due.key).map(|entry| entry.waker));
+            let key = State::is_pending(&state.entries, due).then_some(due.key);
+            if let Some(entry) = key.and_then(|key| state.entries.remove(key)) {
+                wakers.push(entry.waker);
             }
             state.heap.pop();
         }
@@ -188,22 +189,26 @@ impl Timers {
 
     /// Ends the timers with their runtime, and wakes those who wait for one: they have to wait elsewhere (T4).
     pub(crate) fn end(&self) {
-        let wakers: Vec<Waker> = {
+        let mut wakers: Vec<Waker> = {
             let mut state = self.0.lock();
             state.has_ended = true;
             state.heap = BinaryHeap::new();
             let gone = |entry: &mut Entry| mem::replace(&mut entry.waker, Waker::noop().clone());
             state.entries.values_mut().map(gone).collect()
         };
-        fire(wakers);
+        fire(&mut wakers);
     }
 }
 
 /// Wakes all of `wakers`.
-pub(crate) fn fire(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
+#[inline]
+pub(crate) fn fire(wakers: &mut Vec<Waker>) {
+    for waker in wakers.drain(..) {
         // A timer may be polled by a foreign combinator whose waker panics: that must cost the others nothing.
         swallow(|| waker.wake());
+    }
+    if is_roomy(0, wakers.capacity()) {
+        wakers.shrink_to(FEW);
     }
 }
 

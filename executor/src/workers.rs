@@ -5,6 +5,7 @@ use crate::{
     injector::Injector,
     join_handle::JoinHandle,
     local::TURNS_BETWEEN_LOOKS,
+    places::Places,
     registry,
     sleepers::Sleepers,
     steal::StealQueue,
@@ -13,7 +14,6 @@ use crate::{
 };
 use async_task::Runnable;
 use parking_lot::Mutex;
-use slab::Slab;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -40,7 +40,7 @@ pub(crate) struct Workers {
     pub(crate) sleepers: Sleepers,
     pub(crate) timers: Timers,
     /// The wakers of the unfinished tasks.
-    tasks: Mutex<Slab<Waker>>,
+    tasks: Mutex<Places<Waker>>,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
     /// How many workers have not ended.
@@ -54,7 +54,7 @@ impl Workers {
             injector: Injector::new(),
             sleepers: Sleepers::new(),
             timers: Timers::new(),
-            tasks: Mutex::new(Slab::new()),
+            tasks: Mutex::new(Places::new()),
             closing: AtomicBool::new(false),
             working: AtomicUsize::new(threads),
         }
@@ -114,12 +114,12 @@ impl Workers {
     {
         let (runnable, handle) = {
             let mut tasks = self.tasks.lock();
-            let entry = tasks.vacant_entry();
+            let (key, entry) = tasks.vacant_entry();
             let id = TaskId::next();
             if registry::ALWAYS {
                 registry::add(self.address(), id, &name, place);
             }
-            let info = Info::new(id, name, entry.key(), Home::Workers(self.clone()));
+            let info = Info::new(id, name, key, Home::Workers(self.clone()));
             // SAFETY: the caller's promise; nothing else is asked.
             let (runnable, handle) = unsafe { task::build_unchecked(info, make) };
             entry.insert(runnable.waker());
@@ -130,13 +130,13 @@ impl Workers {
     }
 
     /// Takes the task `id`, which is at `key`, out of the registry.
-    pub(crate) fn forget_task(&self, key: usize, id: TaskId) {
+    pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
         if registry::ALWAYS {
             registry::remove(self.address(), id);
         }
         let (waker, is_last) = {
             let mut tasks = self.tasks.lock();
-            (tasks.try_remove(key), tasks.is_empty())
+            (tasks.remove(key), tasks.is_empty())
         };
         drop(waker);
         if is_last && self.is_closing() {
@@ -145,7 +145,7 @@ impl Workers {
     }
 
     /// Has the task at `key` polled, so that it sees its cancellation.
-    pub(crate) fn wake_task(&self, key: usize) {
+    pub(crate) fn wake_task(&self, key: u64) {
         // If `key` has another task by now, that one is polled once for nothing.
         let waker = self.tasks.lock().get(key).cloned();
         waker.into_iter().for_each(Waker::wake);
@@ -156,7 +156,7 @@ impl Workers {
         let wakers: Vec<Waker> = {
             let tasks = self.tasks.lock();
             self.closing.store(true, Ordering::SeqCst);
-            tasks.iter().map(|(_, waker)| waker.clone()).collect()
+            tasks.values().cloned().collect()
         };
         wakers.into_iter().for_each(Waker::wake);
         self.sleepers.wake_all();
@@ -253,6 +253,6 @@ impl Worker<'_> {
     fn fire_timers(&self) {
         let mut due = self.due.borrow_mut();
         self.this.timers.take_due(&mut due);
-        fire(due.drain(..));
+        fire(&mut due);
     }
 }

@@ -1,5 +1,6 @@
 //! Giving the other tasks a turn.
 
+use crate::task::polled_after_ready;
 use std::{
     future::Future,
     pin::Pin,
@@ -30,7 +31,7 @@ use std::{
 /// assert_eq!(*order.borrow(), ["before", "task", "after"]);
 /// ```
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false }
+    YieldNow { turn: Turn::Mine }
 }
 
 /// The future of [`yield_now`].
@@ -43,18 +44,31 @@ pub fn yield_now() -> YieldNow {
 #[derive(Debug)]
 #[must_use = "a future does nothing unless it is awaited"]
 pub struct YieldNow {
-    yielded: bool,
+    turn: Turn,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Mine,
+    Others,
+    Over,
 }
 
 impl Future for YieldNow {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.yielded {
-            return Poll::Ready(());
+        match self.turn {
+            Turn::Mine => {
+                self.turn = Turn::Others;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Turn::Others => {
+                self.turn = Turn::Over;
+                Poll::Ready(())
+            }
+            Turn::Over => polled_after_ready(),
         }
-        self.yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 }

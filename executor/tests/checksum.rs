@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeSet,
+    env,
     ffi::OsStr,
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -24,20 +25,23 @@ use std::{
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        // `<target>/<profile>/deps/checksum-<hash>`
-        let this = std::env::current_exe().unwrap();
+        // `<target>/<profile>/deps/checksum-<hash>`, or with the triple of `--target` before the profile.
+        let this = env::current_exe().unwrap();
         let profile_dir = this.parent().unwrap().parent().unwrap();
         let profile = match profile_dir.file_name().and_then(OsStr::to_str).unwrap() {
             "debug" => "dev",
             name => name,
         };
-        let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--example", "checksum", "--profile", profile, "--target-dir"])
-            .arg(profile_dir.parent().unwrap())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()
-            .unwrap();
-        assert!(status.success());
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--example", "checksum", "--profile", profile, "--target-dir"]);
+        let above = profile_dir.parent().unwrap();
+        match above.file_name().and_then(OsStr::to_str) {
+            Some(triple) if triple.starts_with(env::consts::ARCH) => {
+                build.arg(above.parent().unwrap()).args(["--target", triple])
+            }
+            _ => build.arg(above),
+        };
+        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
         profile_dir.join("examples/checksum")
     })
 }

@@ -18,6 +18,9 @@ mod injector;
 #[path = "../src/parker.rs"]
 mod parker;
 #[cfg(all(loom, feature = "loom"))]
+#[path = "../src/places.rs"]
+mod places;
+#[cfg(all(loom, feature = "loom"))]
 #[path = "../src/sleepers.rs"]
 mod sleepers;
 #[cfg(all(loom, feature = "loom"))]

@@ -5,7 +5,11 @@ use crate::join_handle::JoinHandle;
 
 /// `true` with a probability of `p` in a simulation, and always `false` outside of one: for faults on purpose.
 ///
-/// It may stay in the code that is shipped: an injected error, a delay, a short read.
+/// It may stay in the code that is shipped: an injected error, a delay, a short read. May be called anywhere.
+///
+/// # Panics
+///
+/// If `p` is not a number from 0 to 1, also outside of a simulation.
 ///
 /// # Examples
 ///
@@ -24,7 +28,9 @@ use crate::join_handle::JoinHandle;
 /// assert!((30..70).contains(&failures));
 /// assert!(!sim::chance(1.0), "not in a simulation");
 /// ```
+#[track_caller]
 pub fn chance(p: f64) -> bool {
+    assert!((0.0..=1.0).contains(&p), "`sim::chance({p})`: a probability is a number from 0 to 1");
     try_with_simulation(|simulation| simulation.draw(|random| u64::from(random.chance(p)))) == Some(1)
 }
 

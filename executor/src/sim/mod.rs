@@ -109,7 +109,8 @@ pub fn run<F: Future>(seed: u64, future: F) -> Result<F::Output, Stalled> {
 ///
 /// # Panics
 ///
-/// If a run panics or [stalls](Stalled); the message tells the seed, and how to run it again.
+/// If a run panics or [stalls](Stalled); the message tells the seed, and how to run it again. If this thread is running an event
+/// loop already.
 ///
 /// # Examples
 ///
@@ -249,10 +250,11 @@ impl Builder {
     ///
     /// # Panics
     ///
-    /// If a run panics or [stalls](Stalled), or the environment variable is not a number.
+    /// As [`sim::many`](many), and if the environment variable is not a number.
     #[track_caller]
     pub fn many<F: Future>(&self, seeds: impl IntoIterator<Item = u64>, mut make_future: impl FnMut() -> F) {
         let place = Location::caller();
+        context::check_outside("sim::many");
         let only = env::var(SEED_VARIABLE).ok().map(|seed| match seed.trim().parse() {
             Ok(seed) => seed,
             Err(error) => panic!("{SEED_VARIABLE}={seed} is not a seed: {error}"),

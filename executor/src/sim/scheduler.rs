@@ -6,9 +6,9 @@ use super::{
     stalled::Reason,
 };
 use crate::{
-    context::{Job, here},
+    context::{self, Job, here},
     dump::Dump,
-    local::{Driver, EventLoop, MainEntry},
+    local::{Driver, EventLoop, MainEntry, trim_queue},
     registry,
     task::TaskId,
 };
@@ -43,7 +43,7 @@ pub(crate) struct Simulation {
 #[derive(Debug, Clone, Copy)]
 struct Doom {
     /// The place of the task in the registry of its loop.
-    key: usize,
+    key: u64,
     polls_left: u64,
 }
 
@@ -89,7 +89,7 @@ impl Simulation {
         number
     }
 
-    pub(super) fn doom(&self, id: TaskId, key: usize) {
+    pub(super) fn doom(&self, id: TaskId, key: u64) {
         let magnitude = self.random.below(7);
         let polls_left = self.random.below(1 << magnitude);
         self.doomed.borrow_mut().insert(id, Doom { key, polls_left });
@@ -112,7 +112,7 @@ impl Simulation {
 
 /// Calls `f` with the simulation that this thread runs, if it does.
 pub(super) fn try_with_simulation<R>(f: impl FnOnce(&Simulation) -> R) -> Option<R> {
-    here(|here| here.simulation()).map(|simulation| f(&simulation))
+    context::simulation().map(|simulation| f(&simulation))
 }
 
 /// Calls `f` with the simulation that this thread runs.
@@ -166,6 +166,7 @@ impl<'a> Scheduler<'a> {
     pub(super) fn next_job(&self) -> Option<Job> {
         let simulation = &self.simulation;
         self.end_turn();
+        trim_queue();
         if simulation.polls.get() >= self.max_polls {
             return self.stall(Reason::MaxPolls);
         }
@@ -237,11 +238,14 @@ impl<'a> Scheduler<'a> {
         self.driver.cancel_tasks(|| self.next_job());
         // Left are cleanups that wait for ever, if anything.
         while here(|here| !here.tasks.borrow().is_empty()) {
-            let wakers: Vec<_> = here(|here| here.tasks.borrow().iter().map(|(_, waker)| waker.clone()).collect());
+            let wakers: Vec<_> = here(|here| here.tasks.borrow().values().cloned().collect());
             wakers.into_iter().for_each(std::task::Waker::wake);
             self.driver.look_outside();
             // Dropped one by one, outside of the borrow: their destructors may spawn and wake.
             while let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
+                if let Job::Task(runnable) = &job {
+                    runnable.metadata().abandon();
+                }
                 drop(job);
             }
         }

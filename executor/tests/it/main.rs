@@ -1,6 +1,7 @@
 //! The executor's behaviour, as a program sees it. The models are in `tests/loom.rs`.
 #![cfg(not(loom))]
 
+mod again;
 mod blocking;
 mod cancel;
 mod executor;

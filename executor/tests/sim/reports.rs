@@ -246,6 +246,13 @@ fn a_live_loop_can_be_dumped() {
 }
 
 #[test]
+fn the_main_future_was_run_where_the_program_called() {
+    let (place, report) = (line!() + 1, run(async { dump().to_string() }));
+    let main = report.lines().find(|line| line.starts_with("the main future, run at") && line.contains(file!()));
+    assert!(main.is_some_and(|main| main.contains(&format!(":{}:", place - 1))), "{report}");
+}
+
+#[test]
 fn a_live_executor_can_be_dumped() {
     let executor = Executor::builder().threads(1).build();
     let semaphore = Arc::new(Semaphore::new(0));
