@@ -15,8 +15,8 @@ usage: waitline-benches compare [lock|sem|event|queue|executor|memory] [OPTIONS]
 
   --quick             few and short rounds: everything in less than five minutes
   --only TEXT         only the workloads with TEXT in their names
-  --to FOLDER         where the results go; without it complete results go to benches/results/, and those of --quick or
-                      --only beside the program
+  --to FOLDER         where the results go; without it complete results go to benches/results/, and all other results
+                      and most charts to bench-results/
   --patience SECONDS  a peer that takes longer over a round is given up (20; 5 if quick)";
 
 fn main() -> ExitCode {

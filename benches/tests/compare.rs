@@ -32,6 +32,25 @@ fn our_waiters_take_nothing_from_the_heap() {
 }
 
 #[test]
+fn the_committed_charts_are_those_that_the_pages_show() {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
+    };
+    let (groups, pages): (Vec<_>, Vec<_>) = entries(&results).into_iter().partition(|path| path.is_dir());
+    let mut charts: Vec<PathBuf> = groups.iter().flat_map(|group| entries(group)).collect();
+    let pages: Vec<String> = pages.iter().map(|page| fs::read_to_string(page).expect("a page")).collect();
+    let links = pages.iter().flat_map(|page| page.lines().filter(|line| line.starts_with("![")));
+    let mut shown: Vec<PathBuf> = links
+        .map(|line| line.rsplit_once("](").expect("a link").1.trim_end_matches(')'))
+        .map(|chart| results.join(chart))
+        .collect();
+    charts.sort();
+    shown.sort();
+    assert_eq!(charts, shown);
+}
+
+#[test]
 fn a_peer_that_panics_stalls_or_dies_is_reported_and_the_others_are_measured() {
     let folder = compare(&["faulty", "--quick", "--patience", "5"]);
     let (page, chart) = (read(&folder, "faulty.md"), read(&folder, "faulty/faulty-peers-that-do-not-do-the-work.svg"));

@@ -19,7 +19,6 @@ mod watch;
 use crate::{Effort, Group, memory};
 use page::Page;
 use std::{
-    env,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,7 +34,7 @@ pub struct Options {
     pub effort: Effort,
     /// Only the workloads with this in their names.
     pub only: String,
-    /// The folder for the results.
+    /// The folder for all results.
     pub to: Option<PathBuf>,
     /// A peer that takes longer over one round is given up. By default after 5 s if the effort is quick, else after 20 s.
     pub patience: Option<Duration>,
@@ -52,16 +51,18 @@ impl Options {
         self.patience.unwrap_or(Duration::from_secs(if self.effort == Effort::Quick { 5 } else { 20 }))
     }
 
-    /// Complete results go where they are committed, a look beside the program.
-    fn folder(&self) -> Result<PathBuf, String> {
+    /// Complete results go where they are committed, but for most charts; a look goes to a folder that git ignores.
+    fn folders(&self) -> Folders {
         if let Some(folder) = &self.to {
-            return Ok(folder.clone());
+            return Folders::all_in(folder.clone());
         }
+        let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let looks = benches.with_file_name("bench-results");
         if self.effort == Effort::Full && self.only.is_empty() {
-            return Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("results"));
+            Folders { pages: benches.join("results"), other_charts: looks }
+        } else {
+            Folders::all_in(looks)
         }
-        let program = env::current_exe().map_err(|error| format!("where is this program? {error}"))?;
-        Ok(program.with_file_name("bench-results"))
     }
 
     fn groups(&self) -> Result<Vec<Group>, String> {
@@ -77,16 +78,30 @@ impl Options {
     }
 }
 
-/// Compares, prints a table per workload, and writes a page per group with a chart per workload.
+/// Where the results go.
+struct Folders {
+    /// The pages, with the charts that they show.
+    pages: PathBuf,
+    /// The charts that the pages do not show. If it is the folder of the pages, there are none.
+    other_charts: PathBuf,
+}
+
+impl Folders {
+    fn all_in(folder: PathBuf) -> Self {
+        Folders { other_charts: folder.clone(), pages: folder }
+    }
+}
+
+/// Compares, prints a table per workload, and writes a page per group and a chart per workload.
 ///
 /// # Errors
 ///
 /// If there is no such group, the results cannot be written, or the processes that measure cannot be started. A peer that
 /// fails is no error: its row says so.
 pub fn compare(options: &Options) -> Result<(), String> {
-    let folder = options.folder()?;
+    let folders = options.folders();
     for group in options.groups()? {
-        let mut page = Page::with_charts(&folder, group.name, options)?;
+        let mut page = Page::with_charts(&folders, group.name, options)?;
         for (index, workload) in (group.workloads)(options.effort).iter().enumerate() {
             if workload.name.contains(&options.only) {
                 let table = watch::measure(group, index, workload, options)?;
@@ -96,7 +111,7 @@ pub fn compare(options: &Options) -> Result<(), String> {
         page.write()?;
     }
     if options.group.as_deref().is_none_or(|name| name == memory::NAME) {
-        let mut page = Page::new(&folder, memory::NAME, options);
+        let mut page = Page::new(&folders, memory::NAME, options);
         memory::tables().iter().for_each(|table| page.add(&table.to_string()));
         page.write()?;
     }
