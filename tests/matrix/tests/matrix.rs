@@ -36,7 +36,7 @@ fn test(run: fn(waitline_matrix::Program) -> Result<(), String>, body: Body) -> 
 }
 
 fn table_is_complete() -> Result<(), Failed> {
-    let table = include_str!("../../docs/runtimes.md");
+    let table = include_str!("../../../docs/runtimes.md");
     let is_missing = |runtime: &Runtime| !table.contains(&format!("| `{}` |", runtime.name));
     let missing: Vec<_> = runtimes::all().into_iter().filter(is_missing).map(|runtime| runtime.name).collect();
     if missing.is_empty() { Ok(()) } else { Err(format!("not in the table: {missing:?}").into()) }
