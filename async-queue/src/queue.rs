@@ -151,7 +151,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     /// Closes the queue: from now on puts fail, and gets take what is left. Whether it was open.
     ///
     /// The meaning of `asyncio.Queue.shutdown`. Puts that wait fail and give their item back, those too that
-    /// were granted room and not polled since; waiting reserves fail likewise. A [`Slot`] that is held may still
+    /// were granted room and not polled since; waiting reserves fail likewise. A [`Slot`](crate::Slot) that is held may still
     /// put, and gets that find the queue empty wait for it.
     ///
     /// ```
@@ -221,9 +221,9 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 
     /// Whether a put would have to wait, because there is no room, or others wait for it. Once the queue is closed,
-    /// whether its capacity is used up, by items and by [`Slot`]s that are held. Like `asyncio.Queue.full`.
+    /// whether its capacity is used up, by items and by [`Slot`](crate::Slot)s that are held. Like `asyncio.Queue.full`.
     ///
-    /// Room that belongs to a [`Slot`], or to a put that was granted it and has not been polled since, is taken
+    /// Room that belongs to a [`Slot`](crate::Slot), or to a put that was granted it and has not been polled since, is taken
     /// although no item is in it. Such a queue is full and [empty](Self::is_empty) at once:
     ///
     /// ```
