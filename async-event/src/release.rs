@@ -31,7 +31,7 @@ pub(crate) fn release<P: Protocol>(queue: Locked<'_, P>) {
     // R2: the length of LEAVING, since WAITING is empty.
     let mut answerable = queue.len();
     queue.wake_in_rounds::<ROUND>(|mut queue, wakers| {
-        let granted = queue.grant_front::<LEAVING, _>(answerable, wakers);
+        let granted = queue.grant_front::<LEAVING, ROUND>(answerable, wakers);
         // A round that is not full has found the end of the list: others cancelled, or were granted by a second caller.
         answerable = if wakers.is_full() { answerable - granted } else { 0 };
         answerable > 0

@@ -79,7 +79,7 @@ fn grant_front_grants_the_first_ones_and_leaves_a_whole_list() {
                 assert!(poll::<1>(waiter.as_mut(), &waker.waker()).is_pending());
             }
             let mut wakers = Wakers::<4>::new();
-            let granted = queue.lock().grant_front::<1, _>(limit, &mut wakers);
+            let granted = queue.lock().grant_front::<1, 4>(limit, &mut wakers);
             assert_eq!(granted, n.min(limit).min(4));
             wakers.wake_all();
             assert_eq!(waker.count(), granted);
@@ -99,7 +99,7 @@ fn grant_front_grants_the_first_ones_and_leaves_a_whole_list() {
             enter::<1>(late.as_mut());
             left.push(6);
             assert_eq!(seen::<1>(&queue), left);
-            while queue.lock().grant_front::<1, _>(usize::MAX, &mut wakers) > 0 {
+            while queue.lock().grant_front::<1, 4>(usize::MAX, &mut wakers) > 0 {
                 wakers.wake_all();
             }
             assert_eq!(seen::<1>(&queue), []);
