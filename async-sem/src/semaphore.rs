@@ -395,7 +395,8 @@ impl Semaphore {
 
     /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Says whether it was open before.
     ///
-    /// Permits that are out stay valid. See [Closing](Self#closing) for all that it does. asyncio has no such method.
+    /// Permits that are out stay valid. See [Closing](Self#closing) for all that it does; it takes time in proportion to the
+    /// number of waiters. asyncio has no such method.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {

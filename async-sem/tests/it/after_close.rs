@@ -66,6 +66,8 @@ fn several_are_served_in_order_and_cancelled_like_others() {
     let second = queued(semaphore.acquire().after_close());
     let third = queued(semaphore.acquire_many(3).after_close());
     assert!(semaphore.try_acquire().is_none());
+    // To want nothing is to pass nobody.
+    assert_eq!(block_on(semaphore.acquire_many(0).after_close()).num_permits(), 0);
     // The head has held back one for whom there was enough. Hazard 2.
     drop(head);
     let second = granted(second);

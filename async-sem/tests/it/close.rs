@@ -187,6 +187,21 @@ fn a_waiter_told_that_it_is_closed_has_no_permits_to_give_back() {
     assert_eq!(semaphore.available_permits(), 3);
 }
 
+/// Hazard 16.
+#[test]
+fn a_leaked_waiter_is_told_and_harms_nobody() {
+    let semaphore = Box::new(Semaphore::new(0));
+    std::mem::forget(queued(semaphore.acquire()));
+    let next = queued(semaphore.acquire().or_closed());
+    semaphore.close();
+    assert_eq!(semaphore.waiters(), 0);
+    assert_closed(granted(next));
+    std::mem::forget(queued(semaphore.acquire().after_close()));
+    assert_eq!(semaphore.waiters(), 1);
+    // The semaphore and its memory go with a waiter in the list.
+    drop(semaphore);
+}
+
 /// Hazard 3: each way in which permits come back, with those who failed still in their futures.
 #[test]
 fn what_comes_back_after_the_close_is_granted_to_nobody() {

@@ -27,6 +27,35 @@ fn closing_lets_the_wakers_go() {
     assert_eq!((waker.held(), waker.count()), (0, 40));
 }
 
+/// Hazards 11 and 12: in each round, the last one too, or this would deadlock.
+#[test]
+fn every_waker_may_call_the_semaphore() {
+    for waiters in [1, 2, 32, 33, 100] {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let told = Arc::new(Mutex::new(0));
+        let waker = hooked_waker({
+            let (semaphore, told) = (semaphore.clone(), told.clone());
+            move |call| {
+                assert!(
+                    semaphore.waiters() <= waiters && semaphore.try_acquire_many(0).is_some() != semaphore.is_closed()
+                );
+                if call == WakerCall::Wake {
+                    *told.lock().unwrap() += 1;
+                    assert!(!semaphore.close());
+                    assert_closed(block_on(semaphore.acquire().or_closed()));
+                }
+            }
+        });
+        let mut futures: Vec<_> = (0..waiters).map(|_| Box::pin(semaphore.acquire().or_closed())).collect();
+        for future in &mut futures {
+            assert!(poll_with(future.as_mut(), &waker).is_pending());
+        }
+        assert!(semaphore.close());
+        assert_eq!(*told.lock().unwrap(), waiters);
+        futures.into_iter().for_each(|future| assert_closed(granted(future)));
+    }
+}
+
 /// Hazards 6, 11 and 12: what a waker finds that is woken in the first round, while the others are still in the queue.
 #[test]
 fn between_the_rounds_it_is_closed_for_everybody() {
