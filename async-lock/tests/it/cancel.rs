@@ -1,8 +1,7 @@
 //! Hazards 1, 2, 3, 15, 16, 32: futures that are dropped, at every point.
 
-use crate::{now, queued};
 use std::{mem, pin::pin, sync::Arc};
-use waitline::testing::{CountingWaker, poll_once, poll_with};
+use waitline::testing::{CountingWaker, now, poll_once, poll_with, queued, queued_with};
 use waitline_lock::Lock;
 
 #[test]
@@ -19,10 +18,9 @@ fn an_unpolled_future_waits_for_nothing() {
 fn a_granted_waiter_that_is_dropped_passes_the_lock_on() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let first = queued(&lock);
+    let first = queued(lock.clone().lock_owned());
     let woken = CountingWaker::new();
-    let mut second = Box::pin(lock.clone().lock_owned());
-    assert!(woken.poll(second.as_mut()).is_pending());
+    let mut second = queued_with(lock.clone().lock_owned(), &woken.waker());
     drop(guard);
     assert_eq!(woken.count(), 0);
     drop(first);
@@ -35,7 +33,7 @@ fn a_granted_waiter_that_is_dropped_passes_the_lock_on() {
 fn a_granted_last_waiter_that_is_dropped_frees_the_lock() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let only = queued(&lock);
+    let only = queued(lock.clone().lock_owned());
     drop(guard);
     drop(only);
     assert!(!lock.is_locked());
@@ -46,8 +44,8 @@ fn a_granted_last_waiter_that_is_dropped_frees_the_lock() {
 fn a_chain_of_granted_waiters_that_are_dropped_loses_nothing() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let waits: Vec<_> = (0..50).map(|_| queued(&lock)).collect();
-    let mut last = queued(&lock);
+    let waits: Vec<_> = (0..50).map(|_| queued(lock.clone().lock_owned())).collect();
+    let mut last = queued(lock.clone().lock_owned());
     drop(guard);
     drop(waits);
     drop(now(last.as_mut()));
@@ -58,7 +56,7 @@ fn waiters_dropped_at_head_middle_and_tail_leave_the_others_in_order() {
     for dropped in [vec![0], vec![2], vec![4], vec![0, 1], vec![3, 4], vec![0, 2, 4], vec![1, 2, 3]] {
         let lock = Arc::new(Lock::new(()));
         let guard = lock.try_lock().unwrap();
-        let mut waits: Vec<_> = (0..5).map(|i| Some((i, queued(&lock)))).collect();
+        let mut waits: Vec<_> = (0..5).map(|i| Some((i, queued(lock.clone().lock_owned())))).collect();
         for &i in &dropped {
             waits[i] = None;
         }
@@ -78,12 +76,12 @@ fn waiters_dropped_at_head_middle_and_tail_leave_the_others_in_order() {
 fn when_all_waiters_are_dropped_the_lock_works_as_if_they_never_were() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    drop([queued(&lock), queued(&lock)]);
+    drop([queued(lock.clone().lock_owned()), queued(lock.clone().lock_owned())]);
     assert!(lock.try_lock().is_none());
     drop(guard);
     drop(lock.try_lock().unwrap());
     let guard = lock.try_lock().unwrap();
-    let mut wait = queued(&lock);
+    let mut wait = queued(lock.clone().lock_owned());
     drop(guard);
     drop(now(wait.as_mut()));
 }
@@ -112,8 +110,7 @@ fn every_way_to_give_the_lock_back_wakes_the_waiter() {
         let lock = Arc::new(Lock::new((1, 2)));
         let guard = hold(&lock);
         let woken = CountingWaker::new();
-        let mut wait = Box::pin(lock.clone().lock_owned());
-        assert!(woken.poll(wait.as_mut()).is_pending());
+        let mut wait = queued_with(lock.clone().lock_owned(), &woken.waker());
         drop(guard);
         assert_eq!(woken.count(), 1);
         drop(now(wait.as_mut()));
@@ -125,8 +122,7 @@ fn a_cancelled_waiter_lets_go_of_its_waker() {
     let lock = Arc::new(Lock::new(()));
     let _guard = lock.try_lock().unwrap();
     let waker = CountingWaker::new();
-    let mut wait = Box::pin(lock.clone().lock_owned());
-    assert!(waker.poll(wait.as_mut()).is_pending());
+    let wait = queued_with(lock.clone().lock_owned(), &waker.waker());
     assert_eq!(waker.held(), 1);
     drop(wait);
     assert_eq!(waker.held(), 0);
@@ -137,8 +133,7 @@ fn a_granted_waiter_lets_go_of_its_waker() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
     let waker = CountingWaker::new();
-    let mut wait = Box::pin(lock.clone().lock_owned());
-    assert!(waker.poll(wait.as_mut()).is_pending());
+    let wait = queued_with(lock.clone().lock_owned(), &waker.waker());
     drop(guard);
     assert_eq!((waker.count(), waker.held()), (1, 0));
     drop(wait);
@@ -148,8 +143,8 @@ fn a_granted_waiter_lets_go_of_its_waker() {
 fn a_forgotten_waiter_is_not_unsound_and_keeps_what_it_is_given() {
     let lock = Arc::new(Lock::new(1));
     let guard = lock.try_lock().unwrap();
-    mem::forget(queued(&lock));
-    let mut next = queued(&lock);
+    mem::forget(queued(lock.clone().lock_owned()));
+    let mut next = queued(lock.clone().lock_owned());
     drop(guard);
     // The forgotten future holds the lock for ever. Its neighbours stay linked to live memory.
     assert!(poll_once(next.as_mut()).is_pending());
@@ -161,8 +156,7 @@ fn a_forgotten_waiter_is_not_unsound_and_keeps_what_it_is_given() {
 fn a_lock_may_be_moved_away_from_a_forgotten_waiter() {
     let lock = Lock::new(String::from("value"));
     let guard = lock.try_lock().unwrap();
-    let mut wait = Box::pin(lock.lock());
-    assert!(poll_once(wait.as_mut()).is_pending());
+    let wait = queued(lock.lock());
     mem::forget(wait);
     drop(guard);
     let moved = Box::new(lock);

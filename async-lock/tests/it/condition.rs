@@ -1,8 +1,7 @@
 //! Hazards 1, 4, 6, 7, 8, 24: the condition.
 
-use crate::{now, queued};
 use std::{pin::pin, sync::Arc};
-use waitline::testing::{CountingWaker, panic_message, poll_once};
+use waitline::testing::{CountingWaker, now, panic_message, poll_once, queued, queued_with};
 use waitline_lock::{Condition, Lock, LockGuard, OwnedLockGuard, Wait};
 
 /// A wait that has begun, with a counting waker.
@@ -43,8 +42,7 @@ fn the_first_poll_hands_the_lock_to_its_next_waiter() {
     let (lock, condition) = (Arc::new(Lock::new(0)), Condition::new());
     let mut wait = Box::pin(condition.wait(lock.clone().try_lock_owned().unwrap()));
     let woken = CountingWaker::new();
-    let mut next = Box::pin(lock.clone().lock_owned());
-    assert!(woken.poll(next.as_mut()).is_pending());
+    let mut next = queued_with(lock.clone().lock_owned(), &woken.waker());
     assert!(poll_once(wait.as_mut()).is_pending());
     assert_eq!(woken.count(), 1);
     condition.notify_one(&now(next.as_mut()));
@@ -69,7 +67,7 @@ fn notified_waiters_are_moved_in_order_and_woken_one_at_a_time() {
     let (lock, condition) = (Arc::new(Lock::new(0)), Condition::new());
     let mut waits: Vec<_> = (0..100).map(|_| waiting(&condition, &lock)).collect();
     let guard = lock.clone().try_lock_owned().unwrap();
-    let mut before = queued(&lock);
+    let mut before = queued(lock.clone().lock_owned());
     assert_eq!(condition.notify(&guard, 40), 40);
     assert_eq!(condition.notify(&guard, 0), 0);
     assert_eq!(condition.notify_all(&guard), 60);
@@ -160,7 +158,7 @@ fn a_passed_on_notification_queues_behind_those_who_wait_for_the_lock() {
     let (mut second, _) = waiting(&condition, &lock);
     let guard = lock.clone().try_lock_owned().unwrap();
     assert!(condition.notify_one(&guard));
-    let mut contender = queued(&lock);
+    let mut contender = queued(lock.clone().lock_owned());
     drop(guard);
     drop(first);
     drop(now(contender.as_mut()));
@@ -172,8 +170,7 @@ fn wait_while_checks_at_once_and_after_each_notification() {
     let (lock, condition) = (Arc::new(Lock::new(0)), Condition::new());
     let at_once = condition.wait_while(lock.try_lock().unwrap(), |value| *value != 0);
     drop(now(pin!(at_once)));
-    let mut wait = Box::pin(condition.wait_while(lock.clone().try_lock_owned().unwrap(), |value| *value < 2));
-    assert!(poll_once(wait.as_mut()).is_pending());
+    let mut wait = queued(condition.wait_while(lock.clone().try_lock_owned().unwrap(), |value| *value < 2));
     for expected in [1, 2] {
         let mut guard = lock.try_lock().expect("a wait that goes on releases the lock");
         *guard += 1;
@@ -263,8 +260,7 @@ fn two_conditions_on_one_lock_are_notified_apart() {
 #[test]
 fn borrowed_and_owned_guards_share_a_condition() {
     let (lock, condition) = (Arc::new(Lock::new(0)), Condition::new());
-    let mut borrowed = Box::pin(condition.wait(lock.try_lock().unwrap()));
-    assert!(poll_once(borrowed.as_mut()).is_pending());
+    let mut borrowed = queued(condition.wait(lock.try_lock().unwrap()));
     let (mut owned, _) = waiting(&condition, &lock);
     assert_eq!(Arc::strong_count(&lock), 2);
     assert_eq!(condition.notify_all(&lock.clone().try_lock_owned().unwrap()), 2);

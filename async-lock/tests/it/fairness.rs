@@ -1,34 +1,18 @@
 //! Hazards 8, 9, 10: order and barging.
 
-use crate::{now, queued};
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex},
-};
-use waitline::testing::{hooked_waker, poll_once, poll_with};
+use std::{pin::pin, sync::Arc};
+use waitline::testing::{WakeOrder, now, poll_once, queued, queued_with, yield_until};
 use waitline_lock::Lock;
 
 #[test]
 fn hundred_waiters_are_woken_and_served_in_order() {
     let lock = Arc::new(Lock::new(Vec::new()));
     let guard = lock.try_lock().unwrap();
-    let woken = Arc::new(Mutex::new(Vec::new()));
-    let mut waits: Vec<_> = (0..100)
-        .map(|i| {
-            let mut wait = Box::pin(lock.clone().lock_owned());
-            let woken = woken.clone();
-            let waker = hooked_waker(move |call| {
-                if call == waitline::testing::WakerCall::Wake {
-                    woken.lock().unwrap().push(i);
-                }
-            });
-            assert!(poll_with(wait.as_mut(), &waker).is_pending());
-            wait
-        })
-        .collect();
+    let order = WakeOrder::new();
+    let mut waits: Vec<_> = (0..100).map(|i| queued_with(lock.clone().lock_owned(), &order.waker(i))).collect();
     drop(guard);
     for (i, wait) in waits.iter_mut().enumerate() {
-        assert_eq!(*woken.lock().unwrap(), (0..=i).collect::<Vec<_>>(), "woken too early, too late or out of order");
+        assert_eq!(order.take(), [i], "woken too early, too late or out of order");
         now(wait.as_mut()).push(i);
     }
     assert_eq!(*lock.try_lock().unwrap(), (0..100).collect::<Vec<_>>());
@@ -53,7 +37,7 @@ fn the_wait_begins_at_the_first_poll_not_at_the_call() {
 fn newcomers_do_not_pass_between_grant_and_poll() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let mut granted = queued(&lock);
+    let mut granted = queued(lock.clone().lock_owned());
     drop(guard);
     assert!(lock.is_locked(), "a hand-off never frees the lock");
     assert!(lock.try_lock().is_none());
@@ -68,8 +52,8 @@ fn newcomers_do_not_pass_between_grant_and_poll() {
 fn newcomers_do_not_pass_a_queued_waiter() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let mut first = queued(&lock);
-    let mut second = queued(&lock);
+    let mut first = queued(lock.clone().lock_owned());
+    let mut second = queued(lock.clone().lock_owned());
     drop(guard);
     let guard = now(first.as_mut());
     assert!(lock.try_lock().is_none());
@@ -83,8 +67,8 @@ fn newcomers_do_not_pass_a_queued_waiter() {
 fn a_grant_that_nobody_polls_holds_the_others_up_until_it_is_dropped() {
     let lock = Arc::new(Lock::new(()));
     let guard = lock.try_lock().unwrap();
-    let asleep = queued(&lock);
-    let mut next = queued(&lock);
+    let asleep = queued(lock.clone().lock_owned());
+    let mut next = queued(lock.clone().lock_owned());
     drop(guard);
     assert!(poll_once(next.as_mut()).is_pending());
     drop(asleep);
@@ -95,15 +79,13 @@ fn a_grant_that_nobody_polls_holds_the_others_up_until_it_is_dropped() {
 fn a_thread_waits_in_line_with_futures() {
     let lock = Arc::new(Lock::new(Vec::new()));
     let guard = lock.try_lock().unwrap();
-    let mut before = queued(&lock);
+    let mut before = queued(lock.clone().lock_owned());
     let thread = std::thread::spawn({
         let lock = lock.clone();
         move || lock.lock_blocking().push("thread")
     });
-    while lock.waiters() < 2 {
-        std::thread::yield_now();
-    }
-    let mut after = queued(&lock);
+    yield_until(|| lock.waiters() == 2);
+    let mut after = queued(lock.clone().lock_owned());
     drop(guard);
     now(before.as_mut()).push("before");
     thread.join().unwrap();

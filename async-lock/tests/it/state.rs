@@ -1,7 +1,7 @@
 //! What a lock tells about itself.
 
-use crate::queued;
 use std::sync::Arc;
+use waitline::testing::queued;
 use waitline_lock::{Condition, Lock};
 
 #[test]
@@ -9,7 +9,7 @@ fn debug_tells_value_and_waiters_without_blocking() {
     let lock = Arc::new(Lock::new(5));
     assert_eq!(format!("{lock:?}"), "Lock { data: 5, waiters: 0 }");
     let guard = lock.try_lock().unwrap();
-    let _waits = [queued(&lock), queued(&lock)];
+    let _waits = [queued(lock.clone().lock_owned()), queued(lock.clone().lock_owned())];
     assert_eq!(format!("{lock:?}"), "Lock { data: <locked>, waiters: 2 }");
     assert_eq!(lock.waiters(), 2);
     drop(guard);
@@ -21,7 +21,7 @@ fn futures_tell_their_stage() {
     let lock = Arc::new(Lock::new(5));
     assert_eq!(format!("{:?}", lock.lock()), "Acquire(Waiter(new))");
     let guard = lock.try_lock().unwrap();
-    let wait = queued(&lock);
+    let wait = queued(lock.clone().lock_owned());
     assert_eq!(format!("{wait:?}"), "AcquireOwned(Waiter(queued))");
     drop(guard);
     assert_eq!(format!("{wait:?}"), "AcquireOwned(Waiter(granted))");

@@ -1,8 +1,10 @@
 //! Hazards 9 of the wakers' destructors and 39: what a panic meets on its way loses nothing and aborts nothing.
 
-use crate::{now, queued};
 use std::sync::{Arc, Mutex};
-use waitline::testing::{WakerCall, during_panic, hooked_waker, panic_message, panicking_waker, poll_once, poll_with};
+use waitline::testing::{
+    WakerCall, during_panic, hooked_waker, now, panic_message, panicking_waker, poll_once, poll_with, queued,
+    queued_with,
+};
 use waitline_lock::{Condition, Lock, LockGuard, OwnedLockGuard};
 
 /// Waiters whose wakers panic, and one that is behind them.
@@ -10,14 +12,8 @@ const CROWDS: [usize; 3] = [1, 2, 40];
 
 /// Runs `end`, which releases `lock`, during a panic, with `n` waiters whose wakers panic: each of them gets the lock.
 fn released_by_a_panic(lock: &Arc<Lock<(u8, u8)>>, n: usize, end: impl FnOnce()) {
-    let mut waits: Vec<_> = (0..n)
-        .map(|_| {
-            let mut wait = Box::pin(lock.clone().lock_owned());
-            assert!(poll_with(wait.as_mut(), &panicking_waker()).is_pending());
-            wait
-        })
-        .collect();
-    let mut last = queued(lock);
+    let mut waits: Vec<_> = (0..n).map(|_| queued_with(lock.clone().lock_owned(), &panicking_waker())).collect();
+    let mut last = queued(lock.clone().lock_owned());
     during_panic(end);
     for wait in &mut waits {
         let guard = now(wait.as_mut());
@@ -41,8 +37,7 @@ fn guards_of_all_kinds_dropped_by_a_panic_wake_and_do_not_abort() {
         released_by_a_panic(&lock, n, || drop(guard));
         // The panic may come out of the closure that maps.
         let guard = lock.try_lock().unwrap();
-        let mut wait = Box::pin(lock.clone().lock_owned());
-        assert!(poll_with(wait.as_mut(), &panicking_waker()).is_pending());
+        let mut wait = queued_with(lock.clone().lock_owned(), &panicking_waker());
         let message = panic_message(|| LockGuard::map(guard, |_| -> &mut u8 { panic!("in the closure") }));
         assert_eq!(message.as_deref(), Some("in the closure"));
         drop(now(wait.as_mut()));
@@ -60,12 +55,11 @@ fn waits_dropped_by_a_panic_pass_on_what_they_had_and_do_not_abort() {
         released_by_a_panic(&lock, n, || drop(wait));
         // Granted, but not polled since.
         let guard = lock.try_lock().unwrap();
-        let wait = queued(&lock);
+        let wait = queued(lock.clone().lock_owned());
         drop(guard);
         released_by_a_panic(&lock, n, || drop(wait));
         // Notified, and then granted.
-        let mut wait = Box::pin(condition.wait(lock.clone().try_lock_owned().unwrap()));
-        assert!(poll_once(wait.as_mut()).is_pending());
+        let wait = queued(condition.wait(lock.clone().try_lock_owned().unwrap()));
         condition.notify_one(&lock.try_lock().unwrap());
         released_by_a_panic(&lock, n, || drop(wait));
     }
@@ -75,8 +69,7 @@ fn waits_dropped_by_a_panic_pass_on_what_they_had_and_do_not_abort() {
 fn a_predicate_that_panics_releases_the_lock_to_angry_waiters() {
     let (lock, condition) = (Arc::new(Lock::new(1)), Condition::new());
     let guard = lock.clone().try_lock_owned().unwrap();
-    let mut next = Box::pin(lock.clone().lock_owned());
-    assert!(poll_with(next.as_mut(), &panicking_waker()).is_pending());
+    let mut next = queued_with(lock.clone().lock_owned(), &panicking_waker());
     let mut wait = Box::pin(condition.wait_while(guard, |_| panic!("the predicate")));
     assert_eq!(panic_message(|| _ = poll_once(wait.as_mut())).as_deref(), Some("the predicate"));
     drop(now(next.as_mut()));
@@ -144,18 +137,16 @@ mod names {
         let (lock, condition) = (Arc::new(Lock::new(())), Condition::new());
         let guard = lock.clone().try_lock_owned().unwrap();
         assert!(holds().iter().any(|hold| hold.who.text == "task 4 (its name panicked)"));
-        let mut wait = Box::pin(condition.wait(guard));
-        assert!(poll_once(wait.as_mut()).is_pending());
+        let mut wait = queued(condition.wait(guard));
         let guard = lock.clone().try_lock_owned().unwrap();
-        let mut queued = queued(&lock);
+        let mut queued = queued(lock.clone().lock_owned());
         assert!(condition.notify_one(&guard));
         drop(guard);
         drop(now(queued.as_mut()));
         drop(now(wait.as_mut()));
         assert!(!lock.is_locked());
         // Nor does one that is dropped while it waits stay behind.
-        let mut wait = Box::pin(condition.wait(lock.clone().try_lock_owned().unwrap()));
-        assert!(poll_once(wait.as_mut()).is_pending());
+        let mut wait = queued(condition.wait(lock.clone().try_lock_owned().unwrap()));
         drop(wait);
         assert_eq!(condition.waiters(), 0);
     }
@@ -165,11 +156,9 @@ mod names {
         static LOCK: Lock<()> = Lock::new(());
         let _announced = enter(|| Task { key: (17, 5), describe: |_| format!("{:?}, {}", LOCK, LOCK.waiters()) });
         let condition = Condition::new();
-        let mut wait = Box::pin(condition.wait(LOCK.try_lock().unwrap()));
-        assert!(poll_once(wait.as_mut()).is_pending());
+        let mut wait = queued(condition.wait(LOCK.try_lock().unwrap()));
         let guard = LOCK.try_lock().unwrap();
-        let mut next = Box::pin(LOCK.lock());
-        assert!(poll_once(next.as_mut()).is_pending());
+        let mut next = queued(LOCK.lock());
         drop(guard);
         drop(now(next.as_mut()));
         drop(wait);

@@ -13,6 +13,7 @@ use std::{
     rc::Rc,
     sync::MutexGuard,
 };
+use waitline::testing::{now, watched};
 use waitline_queue::{
     channel::*,
     order::{Fifo, Lifo, Priority},
@@ -153,19 +154,19 @@ fn debug_tells_the_state_without_blocking() {
     let queue = Queue::bounded(2);
     queue.try_put(1).unwrap();
     assert_eq!(format!("{queue:?}"), "Queue { len: 1, capacity: Some(2), closed: false, waiters: 0 }");
-    let (_join, _) = crate::waiting(queue.join());
+    let (_join, _) = watched(queue.join());
     assert!(format!("{queue:?}").ends_with("waiters: 1 }"));
     assert!(format!("{:?}", PriorityQueue::<u8>::unbounded()).starts_with("PriorityQueue { len: 0, capacity: None"));
     assert!(format!("{:?}", LifoQueue::<u8>::unbounded()).starts_with("LifoQueue {"));
     // Items cannot be printed under the mutex, so this one's Debug is never called.
     let (mut put, _) = {
         queue.try_put(2).unwrap();
-        crate::waiting(queue.put(3))
+        watched(queue.put(3))
     };
     assert!(format!("{put:?}").contains("queued"));
     queue.try_get().unwrap();
     assert!(format!("{put:?}").contains("granted"));
-    crate::now(put.as_mut()).unwrap();
+    now(put.as_mut()).unwrap();
     let texts = [
         format!("{:?}", queue.get()),
         format!("{:?}", queue.get_many(&mut vec![], 1)),

@@ -1,15 +1,16 @@
 //! Hazards 1, 2, 3, 10, 22: futures that are dropped while they wait and after they were granted.
 
-use crate::{counts, now, waiting};
+use crate::counts;
 use std::pin::pin;
+use waitline::testing::{now, watched};
 use waitline_queue::{LifoQueue, PriorityQueue, Queue, TryGetError, TryPutError};
 
 #[test]
 fn an_item_handed_to_a_dropped_get_goes_to_the_next_getter() {
     let queue = Queue::bounded(1);
-    let (first, first_waker) = waiting(queue.get());
-    let (mut second, second_waker) = waiting(queue.get());
-    let (_third, third_waker) = waiting(queue.get());
+    let (first, first_waker) = watched(queue.get());
+    let (mut second, second_waker) = watched(queue.get());
+    let (_third, third_waker) = watched(queue.get());
     queue.try_put(7).unwrap();
     assert_eq!(counts([&first_waker, &second_waker, &third_waker]), [1, 0, 0]);
     drop(first);
@@ -21,7 +22,7 @@ fn an_item_handed_to_a_dropped_get_goes_to_the_next_getter() {
 #[test]
 fn an_item_handed_to_a_dropped_get_goes_back_to_the_front() {
     let queue = Queue::bounded(4);
-    let (get, _) = waiting(queue.get());
+    let (get, _) = watched(queue.get());
     (1..=3).for_each(|item| queue.try_put(item).unwrap());
     drop(get);
     assert_eq!((queue.len(), queue.unfinished()), (3, 3));
@@ -49,7 +50,7 @@ fn permutations(n: usize) -> Vec<Vec<usize>> {
 macro_rules! given_back {
     ($queue:expr, $order:expr) => {{
         let queue = $queue;
-        let mut gets: Vec<_> = (0..4).map(|_| Some(waiting(queue.get()))).collect();
+        let mut gets: Vec<_> = (0..4).map(|_| Some(watched(queue.get()))).collect();
         // Handed: 10, 11, 12, 13. Inside: 14, 15.
         (10..16).for_each(|item| queue.try_put(item).unwrap());
         for which in $order {
@@ -80,7 +81,7 @@ fn several_items_go_back_in_the_order_in_which_they_entered() {
 #[test]
 fn a_gap_among_the_given_back_stays_in_order() {
     let queue = Queue::bounded(8);
-    let mut gets: Vec<_> = (0..4).map(|_| waiting(queue.get())).collect();
+    let mut gets: Vec<_> = (0..4).map(|_| watched(queue.get())).collect();
     (0..6).for_each(|item| queue.try_put(item).unwrap());
     let (mut taken, _) = gets.remove(1);
     assert_eq!(now(taken.as_mut()), Ok(1));
@@ -93,10 +94,10 @@ fn a_gap_among_the_given_back_stays_in_order() {
 #[test]
 fn a_given_back_item_may_exceed_the_capacity_and_nothing_is_put_until_there_is_room() {
     let queue = Queue::bounded(1);
-    let (get, _) = waiting(queue.get());
+    let (get, _) = watched(queue.get());
     queue.try_put(1).unwrap();
     queue.try_put(2).unwrap();
-    let (mut put, put_waker) = waiting(queue.put(3));
+    let (mut put, put_waker) = watched(queue.put(3));
     drop(get);
     assert_eq!((queue.len(), queue.is_full(), put_waker.count()), (2, true, 0));
     assert_eq!(queue.try_get(), Ok(1));
@@ -112,11 +113,11 @@ fn a_given_back_item_may_exceed_the_capacity_and_nothing_is_put_until_there_is_r
 #[test]
 fn an_item_that_comes_back_takes_the_room_of_no_granted_slot() {
     let queue = Queue::bounded(1);
-    let (get, _) = waiting(queue.get());
+    let (get, _) = watched(queue.get());
     queue.try_put(1).unwrap();
     let slot = queue.try_reserve().unwrap();
     drop(get);
-    let (mut put, put_waker) = waiting(queue.put(3));
+    let (mut put, put_waker) = watched(queue.put(3));
     slot.put(2).unwrap();
     assert_eq!((queue.len(), put_waker.count()), (2, 0));
     assert_eq!([queue.try_get(), queue.try_get()], [Ok(1), Ok(2)]);
@@ -127,11 +128,11 @@ fn an_item_that_comes_back_takes_the_room_of_no_granted_slot() {
 fn a_dropped_put_has_not_put() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let (queued, _) = waiting(queue.put(1));
+    let (queued, _) = watched(queue.put(1));
     drop(queued);
     assert_eq!(queue.try_get(), Ok(0));
     queue.try_put(0).unwrap();
-    let (granted, waker) = waiting(queue.put(2));
+    let (granted, waker) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(0));
     assert_eq!(waker.count(), 1);
     drop(granted);
@@ -144,9 +145,9 @@ fn a_dropped_put_has_not_put() {
 fn the_room_of_a_dropped_put_goes_to_the_next_putter() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let (first, first_waker) = waiting(queue.put(1));
-    let (second, second_waker) = waiting(queue.reserve());
-    let (mut third, third_waker) = waiting(queue.put(3));
+    let (first, first_waker) = watched(queue.put(1));
+    let (second, second_waker) = watched(queue.reserve());
+    let (mut third, third_waker) = watched(queue.put(3));
     assert_eq!(queue.try_get(), Ok(0));
     assert_eq!(counts([&first_waker, &second_waker, &third_waker]), [1, 0, 0]);
     drop(first);
@@ -161,16 +162,16 @@ fn the_room_of_a_dropped_put_goes_to_the_next_putter() {
 fn an_ungranted_head_that_is_dropped_holds_nobody_back() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let (first, _) = waiting(queue.put(1));
-    let (mut second, second_waker) = waiting(queue.put(2));
+    let (first, _) = watched(queue.put(1));
+    let (mut second, second_waker) = watched(queue.put(2));
     drop(first);
     assert_eq!(queue.try_get(), Ok(0));
     assert_eq!(second_waker.count(), 1);
     assert_eq!(now(second.as_mut()), Ok(()));
 
     assert_eq!(queue.try_get(), Ok(2));
-    let (first, _) = waiting(queue.get());
-    let (mut second, second_waker) = waiting(queue.get());
+    let (first, _) = watched(queue.get());
+    let (mut second, second_waker) = watched(queue.get());
     drop(first);
     queue.try_put(3).unwrap();
     assert_eq!(second_waker.count(), 1);
@@ -195,8 +196,8 @@ fn every_way_to_give_room_back_wakes_the_next_putter() {
     for (name, way) in ways {
         let queue = Queue::bounded(1);
         queue.try_put(1).unwrap();
-        let (mut put, waker) = waiting(queue.put(2));
-        let (mut reserve, _) = waiting(queue.reserve());
+        let (mut put, waker) = watched(queue.put(2));
+        let (mut reserve, _) = watched(queue.reserve());
         way(&queue);
         assert_eq!(waker.count(), 1, "{name}");
         let expected = if queue.is_closed() { Err(waitline_queue::PutError(2)) } else { Ok(()) };
@@ -212,7 +213,7 @@ fn every_way_to_give_room_back_wakes_the_next_putter() {
 fn a_dropped_get_many_has_taken_nothing() {
     let queue = Queue::bounded(4);
     let mut out = vec![0];
-    let (batch, waker) = waiting(queue.get_many(&mut out, 4));
+    let (batch, waker) = watched(queue.get_many(&mut out, 4));
     (1..=3).for_each(|item| queue.try_put(item).unwrap());
     assert_eq!(waker.count(), 1);
     drop(batch);
@@ -226,12 +227,12 @@ fn a_dropped_stream_has_taken_nothing_and_a_dropped_next_neither() {
     let queue = Queue::bounded(4);
     {
         let mut items = pin!(queue.items());
-        let (next, waker) = waiting(items.next());
+        let (next, waker) = watched(items.next());
         queue.try_put(1).unwrap();
         assert_eq!(waker.count(), 1);
         drop(next);
         assert_eq!(now(pin!(items.next())), Some(1));
-        let (_next, _) = waiting(items.next());
+        let (_next, _) = watched(items.next());
         queue.try_put(2).unwrap();
     }
     assert_eq!(queue.try_get(), Ok(2));
@@ -241,9 +242,9 @@ fn a_dropped_stream_has_taken_nothing_and_a_dropped_next_neither() {
 fn a_dropped_join_is_nobodys_loss() {
     let queue = Queue::bounded(2);
     queue.try_put(1).unwrap();
-    let (first, first_waker) = waiting(queue.join());
-    let (second, second_waker) = waiting(queue.join());
-    let (mut third, third_waker) = waiting(queue.join());
+    let (first, first_waker) = watched(queue.join());
+    let (second, second_waker) = watched(queue.join());
+    let (mut third, third_waker) = watched(queue.join());
     drop(first);
     queue.task_done().unwrap();
     assert_eq!(counts([&first_waker, &second_waker, &third_waker]), [0, 1, 1]);
@@ -251,7 +252,7 @@ fn a_dropped_join_is_nobodys_loss() {
     // It came true once; that it is false again does not matter.
     queue.try_put(2).unwrap();
     now(third.as_mut());
-    let (_fourth, fourth_waker) = waiting(queue.join());
+    let (_fourth, fourth_waker) = watched(queue.join());
     assert_eq!(queue.try_get(), Ok(1));
     queue.try_get().unwrap();
     assert_eq!(fourth_waker.count(), 0);
@@ -263,8 +264,8 @@ fn a_dropped_join_is_nobodys_loss() {
 fn dropping_the_future_that_nobody_polls_unblocks_the_rest() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let (sleeper, _) = waiting(queue.put(1));
-    let (mut next, next_waker) = waiting(queue.put(2));
+    let (sleeper, _) = watched(queue.put(1));
+    let (mut next, next_waker) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(0));
     assert_eq!((next_waker.count(), queue.try_put(3)), (0, Err(TryPutError::Full(3))));
     drop(sleeper);
@@ -275,14 +276,14 @@ fn dropping_the_future_that_nobody_polls_unblocks_the_rest() {
 #[test]
 fn a_cancelled_wait_keeps_no_waker() {
     let queue = Queue::bounded(1);
-    let (get, get_waker) = waiting(queue.get());
+    let (get, get_waker) = watched(queue.get());
     let (join, join_waker) = {
         queue.try_put(0).unwrap();
-        waiting(queue.join())
+        watched(queue.join())
     };
     drop(get);
-    let (put, put_waker) = waiting(queue.put(1));
-    let (reserve, reserve_waker) = waiting(queue.reserve());
+    let (put, put_waker) = watched(queue.put(1));
+    let (reserve, reserve_waker) = watched(queue.reserve());
     drop((join, put, reserve));
     assert_eq!([get_waker.held(), join_waker.held(), put_waker.held(), reserve_waker.held()], [0; 4]);
     assert!(format!("{queue:?}").ends_with("waiters: 0 }"));
@@ -292,12 +293,12 @@ fn a_cancelled_wait_keeps_no_waker() {
 fn a_leaked_wait_is_only_a_leak() {
     // Hazard 16. A leaked get that is handed an item keeps it; a leaked put keeps its slot.
     let queue: &'static Queue<String> = Box::leak(Box::new(Queue::bounded(1)));
-    let (get, waker) = waiting(queue.get());
+    let (get, waker) = watched(queue.get());
     std::mem::forget(get);
     queue.try_put("kept".into()).unwrap();
     assert_eq!(waker.count(), 1);
     queue.try_put("inside".into()).unwrap();
-    let (put, _) = waiting(queue.put("never".into()));
+    let (put, _) = watched(queue.put("never".into()));
     std::mem::forget(put);
     assert_eq!(queue.try_get().unwrap(), "inside");
     assert_eq!(queue.try_put("late".into()), Err(TryPutError::Full("late".into())));

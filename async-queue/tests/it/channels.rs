@@ -1,8 +1,9 @@
 //! The channel: which half closes it, and what that does to the other one.
 
-use crate::{counts, now, waiting};
+use crate::counts;
 use futures_lite::{StreamExt, future::block_on};
 use std::{pin::pin, sync::Arc, thread};
+use waitline::testing::{now, watched};
 use waitline_queue::{GetError, PutError, TaskDoneError, TryGetError, TryPutError, channel};
 
 #[test]
@@ -23,8 +24,8 @@ fn the_last_sender_closes_and_the_rest_drains() {
 fn the_last_sender_wakes_all_waiting_getters() {
     let (sender, receiver) = channel::bounded::<u8>(1);
     let other = receiver.clone();
-    let (mut first, first_waker) = waiting(receiver.get());
-    let (mut second, second_waker) = waiting(other.get());
+    let (mut first, first_waker) = watched(receiver.get());
+    let (mut second, second_waker) = watched(other.get());
     drop(sender.clone());
     assert_eq!(counts([&first_waker, &second_waker]), [0, 0]);
     drop(sender);
@@ -37,8 +38,8 @@ fn the_last_receiver_fails_waiting_puts_and_drops_the_items_at_once() {
     let (sender, receiver) = channel::bounded(1);
     let item = Arc::new(());
     sender.try_put(item.clone()).unwrap();
-    let (mut put, put_waker) = waiting(sender.put(item.clone()));
-    let (mut join, join_waker) = waiting(sender.join());
+    let (mut put, put_waker) = watched(sender.put(item.clone()));
+    let (mut join, join_waker) = watched(sender.join());
     drop(receiver.clone());
     assert_eq!((Arc::strong_count(&item), put_waker.count()), (3, 0));
     drop(receiver);
@@ -63,7 +64,7 @@ fn join_ends_when_nobody_is_left_to_say_done() {
     sender.try_put(1).unwrap();
     sender.try_put(2).unwrap();
     assert_eq!(receiver.try_get(), Ok(1));
-    let (mut join, waker) = waiting(sender.join());
+    let (mut join, waker) = watched(sender.join());
     drop(receiver);
     assert_eq!((waker.count(), sender.unfinished()), (1, 0));
     now(join.as_mut());

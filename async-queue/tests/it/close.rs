@@ -1,15 +1,16 @@
 //! Hazards 21, 23, 29: closing, against everything that may be under way.
 
-use crate::{counts, now, waiting};
+use crate::counts;
 use std::pin::pin;
+use waitline::testing::{now, watched};
 use waitline_queue::{Closed, GetError, PutError, Queue, TryGetError, TryPutError};
 
 #[test]
 fn close_fails_waiting_puts_with_their_items() {
     let queue = Queue::bounded(1);
     queue.try_put("in".to_owned()).unwrap();
-    let (mut put, put_waker) = waiting(queue.put("out".to_owned()));
-    let (mut reserve, reserve_waker) = waiting(queue.reserve());
+    let (mut put, put_waker) = watched(queue.put("out".to_owned()));
+    let (mut reserve, reserve_waker) = watched(queue.reserve());
     assert!(queue.close());
     assert_eq!(counts([&put_waker, &reserve_waker]), [1, 1]);
     assert_eq!(now(put.as_mut()), Err(PutError("out".to_owned())));
@@ -23,11 +24,11 @@ fn close_fails_granted_puts_too_and_getters_do_not_wait_for_them() {
     let queue = Queue::bounded(2);
     queue.try_put(1).unwrap();
     queue.try_put(2).unwrap();
-    let (mut put, _) = waiting(queue.put(3));
-    let (mut reserve, _) = waiting(queue.reserve());
-    let (unpolled, _) = waiting(queue.put(4));
+    let (mut put, _) = watched(queue.put(3));
+    let (mut reserve, _) = watched(queue.reserve());
+    let (unpolled, _) = watched(queue.put(4));
     assert_eq!((queue.try_get(), queue.try_get()), (Ok(1), Ok(2)));
-    let (mut get, get_waker) = waiting(queue.get());
+    let (mut get, get_waker) = watched(queue.get());
     assert!(queue.close());
     // Both were granted their slot. The grants are void: the getter need not wait for what they might bring.
     assert_eq!(get_waker.count(), 1);
@@ -43,7 +44,7 @@ fn a_closed_queue_is_full_while_its_capacity_is_used_up() {
     let queue = Queue::bounded(2);
     let slot = queue.try_reserve().unwrap();
     queue.try_put(1).unwrap();
-    let (put, _) = waiting(queue.put(2));
+    let (put, _) = watched(queue.put(2));
     assert!(queue.is_full() && queue.close() && queue.is_full());
     drop(put);
     assert!(queue.is_full());
@@ -57,11 +58,11 @@ fn a_closed_queue_is_full_while_its_capacity_is_used_up() {
 
     let queue = Queue::bounded(2);
     let (granted, _) = {
-        let (get, _) = waiting(queue.get());
+        let (get, _) = watched(queue.get());
         (1..=3).for_each(|item| queue.try_put(item).unwrap());
         // Exceeds the capacity by one.
         drop(get);
-        waiting(queue.put(4))
+        watched(queue.put(4))
     };
     assert_eq!([queue.try_get(), queue.try_get()], [Ok(1), Ok(2)]);
     // One item, and a put that was granted the rest of the room: nothing enters by that once it is closed.
@@ -92,7 +93,7 @@ fn a_revoked_slot_takes_no_room() {
 fn a_void_grant_that_is_dropped_counts_nothing_down() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();
-    let (put, _) = waiting(queue.put(2));
+    let (put, _) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(1));
     assert!(queue.close());
     drop(put);
@@ -104,8 +105,8 @@ fn a_void_grant_that_is_dropped_counts_nothing_down() {
 fn a_held_slot_outlives_close_and_getters_wait_for_it() {
     let queue = Queue::bounded(2);
     let (first, second) = (queue.try_reserve().unwrap(), queue.try_reserve().unwrap());
-    let (mut get, get_waker) = waiting(queue.get());
-    let (mut late, late_waker) = waiting(queue.get());
+    let (mut get, get_waker) = watched(queue.get());
+    let (mut late, late_waker) = watched(queue.get());
     assert!(queue.close());
     assert_eq!(queue.try_get(), Err(TryGetError::Empty));
     assert_eq!(counts([&get_waker, &late_waker]), [0, 0]);
@@ -125,8 +126,8 @@ fn close_now_revokes_slots_and_takes_everything() {
     let (kept, dropped) = (queue.try_reserve().unwrap(), queue.try_reserve().unwrap());
     queue.try_put(1).unwrap();
     queue.try_put(2).unwrap();
-    let (mut put, put_waker) = waiting(queue.put(3));
-    let (mut join, join_waker) = waiting(queue.join());
+    let (mut put, put_waker) = watched(queue.put(3));
+    let (mut join, join_waker) = watched(queue.join());
     assert_eq!(queue.close_now(), [1, 2]);
     assert_eq!(counts([&put_waker, &join_waker]), [1, 1]);
     assert_eq!(now(put.as_mut()), Err(PutError(3)));
@@ -156,7 +157,7 @@ fn close_now_after_close_revokes_too() {
 fn close_now_tells_getters_that_waited_for_a_slot() {
     let queue = Queue::<u8>::bounded(1);
     let _slot = queue.try_reserve().unwrap();
-    let (mut get, waker) = waiting(queue.get());
+    let (mut get, waker) = watched(queue.get());
     queue.close();
     assert_eq!(waker.count(), 0);
     assert_eq!(queue.close_now(), []);
@@ -167,8 +168,8 @@ fn close_now_tells_getters_that_waited_for_a_slot() {
 #[test]
 fn an_item_handed_over_before_close_now_is_its_getters() {
     let queue = Queue::bounded(2);
-    let (mut kept, _) = waiting(queue.get());
-    let (given_back, _) = waiting(queue.get());
+    let (mut kept, _) = watched(queue.get());
+    let (given_back, _) = watched(queue.get());
     (1..=3).for_each(|item| queue.try_put(item).unwrap());
     assert_eq!(queue.close_now(), [3]);
     assert_eq!(queue.unfinished(), 2);
@@ -184,7 +185,7 @@ fn an_item_handed_over_before_close_now_is_its_getters() {
 #[test]
 fn an_item_given_back_after_close_is_still_to_be_had() {
     let queue = Queue::bounded(1);
-    let (get, _) = waiting(queue.get());
+    let (get, _) = watched(queue.get());
     let slot = queue.try_reserve().unwrap();
     slot.put(1).unwrap();
     queue.close();
@@ -197,7 +198,7 @@ fn an_item_given_back_after_close_is_still_to_be_had() {
 #[test]
 fn dropping_a_get_that_was_told_closed_changes_nothing() {
     let queue = Queue::<u8>::bounded(1);
-    let (get, waker) = waiting(queue.get());
+    let (get, waker) = watched(queue.get());
     queue.close();
     assert_eq!(waker.count(), 1);
     drop(get);
@@ -208,8 +209,8 @@ fn dropping_a_get_that_was_told_closed_changes_nothing() {
 fn close_wakes_more_waiters_than_one_round_holds() {
     let queue = Queue::bounded(1);
     let slot = queue.try_reserve().unwrap();
-    let mut putters: Vec<_> = (0..100).map(|item| waiting(queue.put(item))).collect();
-    let mut getters: Vec<_> = (0..100).map(|_| waiting(queue.get())).collect();
+    let mut putters: Vec<_> = (0..100).map(|item| watched(queue.put(item))).collect();
+    let mut getters: Vec<_> = (0..100).map(|_| watched(queue.get())).collect();
     assert!(queue.close());
     assert_eq!(counts(putters.iter().map(|(_, waker)| waker)), [1; 100]);
     assert_eq!(counts(getters.iter().map(|(_, waker)| waker)), [0; 100]);
@@ -225,7 +226,7 @@ fn close_wakes_more_waiters_than_one_round_holds() {
 #[test]
 fn a_getter_that_waits_again_after_close_is_told_at_once() {
     let queue = Queue::<u8>::bounded(1);
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     queue.close();
     assert_eq!(now(get.as_mut()), Err(GetError));
     assert_eq!(now(pin!(queue.get())), Err(GetError));
@@ -236,7 +237,7 @@ fn a_getter_that_waits_again_after_close_is_told_at_once() {
 fn the_last_task_done_releases_more_joiners_than_one_round_holds() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();
-    let mut joiners: Vec<_> = (0..100).map(|_| waiting(queue.join())).collect();
+    let mut joiners: Vec<_> = (0..100).map(|_| watched(queue.join())).collect();
     queue.task_done().unwrap();
     assert_eq!(counts(joiners.iter().map(|(_, waker)| waker)), [1; 100]);
     joiners.iter_mut().for_each(|(join, _)| now(join.as_mut()));

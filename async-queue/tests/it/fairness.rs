@@ -1,14 +1,14 @@
 //! Hazards 8 and 9: strictly first come, first served, newcomers and `try_` calls included.
 
-use crate::{counts, now, until_waiting, waiting};
+use crate::{counts, until_waiting};
 use std::{pin::pin, task::Poll};
-use waitline::testing::poll_once;
+use waitline::testing::{now, poll_once, watched};
 use waitline_queue::{LifoQueue, PriorityQueue, Queue, TryGetError, TryPutError, TryReserveError};
 
 #[test]
 fn a_hundred_getters_are_served_in_order() {
     let queue = Queue::bounded(1);
-    let mut getters: Vec<_> = (0..100).map(|_| waiting(queue.get())).collect();
+    let mut getters: Vec<_> = (0..100).map(|_| watched(queue.get())).collect();
     for item in 0..100 {
         queue.try_put(item).unwrap();
         assert_eq!(getters.iter().filter(|(_, waker)| waker.count() > 0).count(), item + 1);
@@ -24,7 +24,7 @@ fn a_hundred_getters_are_served_in_order() {
 fn a_hundred_putters_get_room_in_order() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let mut putters: Vec<_> = (1..=100).map(|item| waiting(queue.put(item))).collect();
+    let mut putters: Vec<_> = (1..=100).map(|item| watched(queue.put(item))).collect();
     for turn in 0..100 {
         assert_eq!(queue.try_get(), Ok(turn));
         assert_eq!(putters.iter().filter(|(_, waker)| waker.count() > 0).count(), turn + 1);
@@ -37,14 +37,14 @@ fn a_hundred_putters_get_room_in_order() {
 fn a_granted_slot_is_not_for_newcomers() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();
-    let (mut put, waker) = waiting(queue.put(2));
+    let (mut put, waker) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(1));
     assert_eq!(waker.count(), 1);
     // Granted and not polled: there is neither an item nor room.
     assert_eq!(queue.try_get(), Err(TryGetError::Empty));
     assert_eq!(queue.try_put(3), Err(TryPutError::Full(3)));
     assert_eq!(queue.try_reserve().unwrap_err(), TryReserveError::Full);
-    let (mut late, _) = waiting(queue.put(3));
+    let (mut late, _) = watched(queue.put(3));
     assert_eq!(now(put.as_mut()), Ok(()));
     assert_eq!(queue.try_get(), Ok(2));
     assert_eq!(now(late.as_mut()), Ok(()));
@@ -55,7 +55,7 @@ fn an_item_may_pass_that_of_a_put_that_was_granted_its_slot_and_not_polled() {
     let queue = Queue::bounded(2);
     queue.try_put(1).unwrap();
     queue.try_put(2).unwrap();
-    let (mut put, woken) = waiting(queue.put(3));
+    let (mut put, woken) = watched(queue.put(3));
     assert_eq!(queue.try_get(), Ok(1));
     // The only room is the put's. There is more after this:
     assert_eq!((woken.count(), queue.try_put(4)), (1, Err(TryPutError::Full(4))));
@@ -99,11 +99,11 @@ fn the_items_of_a_task_that_awaits_each_put_keep_their_order() {
 fn a_waiting_getter_does_not_let_newcomers_pass_waiting_putters() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();
-    let (mut granted, _) = waiting(queue.put(2));
+    let (mut granted, _) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(1));
     // Both lists are in use: a slot is granted and not filled, a putter waits behind it, and a getter waits.
-    let (mut queued, queued_waker) = waiting(queue.put(3));
-    let (mut get, get_waker) = waiting(queue.get());
+    let (mut queued, queued_waker) = watched(queue.put(3));
+    let (mut get, get_waker) = watched(queue.get());
     assert_eq!(queue.try_put(4), Err(TryPutError::Full(4)));
     assert_eq!((get_waker.count(), queued_waker.count()), (0, 0));
     assert_eq!(now(granted.as_mut()), Ok(()));
@@ -119,9 +119,9 @@ fn a_filled_slot_that_goes_to_a_getter_makes_room_for_the_next() {
     // The deadlock of an ad-hoc version: a granted putter hands its item on, and nobody grants the room again.
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let mut putters: Vec<_> = (1..=5).map(|item| waiting(queue.put(item))).collect();
+    let mut putters: Vec<_> = (1..=5).map(|item| watched(queue.put(item))).collect();
     assert_eq!(queue.try_get(), Ok(0));
-    let mut getters: Vec<_> = (1..=5).map(|_| waiting(queue.get())).collect();
+    let mut getters: Vec<_> = (1..=5).map(|_| watched(queue.get())).collect();
     for turn in 0..5 {
         assert_eq!(
             counts(putters.iter().map(|(_, waker)| waker)),
@@ -140,9 +140,9 @@ fn a_filled_slot_that_goes_to_a_getter_makes_room_for_the_next() {
 fn puts_and_reserves_stand_in_one_line() {
     let queue = Queue::bounded(1);
     let slot = queue.try_reserve().unwrap();
-    let (mut first, _) = waiting(queue.put(1));
-    let (mut second, second_waker) = waiting(queue.reserve());
-    let (mut third, third_waker) = waiting(queue.put(3));
+    let (mut first, _) = watched(queue.put(1));
+    let (mut second, second_waker) = watched(queue.reserve());
+    let (mut third, third_waker) = watched(queue.put(3));
     slot.put(0).unwrap();
     assert_eq!(queue.try_get(), Ok(0));
     assert_eq!(now(first.as_mut()), Ok(()));
@@ -160,8 +160,8 @@ fn puts_and_reserves_stand_in_one_line() {
 fn gets_of_all_kinds_stand_in_one_line() {
     let queue = Queue::bounded(4);
     let mut out = Vec::new();
-    let (mut first, first_waker) = waiting(queue.get_many(&mut out, 2));
-    let (mut second, second_waker) = waiting(queue.get());
+    let (mut first, first_waker) = watched(queue.get_many(&mut out, 2));
+    let (mut second, second_waker) = watched(queue.get());
     queue.try_put(1).unwrap();
     assert_eq!((first_waker.count(), second_waker.count()), (1, 0));
     queue.try_put(2).unwrap();
@@ -207,7 +207,7 @@ fn capacity_is_never_exceeded_by_puts() {
     let slot = queue.try_reserve().unwrap();
     queue.try_put(1).unwrap();
     assert_eq!(queue.try_put(2), Err(TryPutError::Full(2)));
-    let (mut put, _) = waiting(queue.put(2));
+    let (mut put, _) = watched(queue.put(2));
     assert_eq!(queue.try_get(), Ok(1));
     assert_eq!(queue.try_put(3), Err(TryPutError::Full(3)));
     slot.put(4).unwrap();
@@ -219,13 +219,13 @@ fn capacity_is_never_exceeded_by_puts() {
 #[test]
 fn waiting_getters_are_served_by_the_other_orders_too() {
     let queue = PriorityQueue::bounded(2);
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     queue.try_put(5).unwrap();
     queue.try_put(1).unwrap();
     assert_eq!(now(get.as_mut()), Ok(5));
     assert_eq!(queue.try_get(), Ok(1));
     let queue = LifoQueue::bounded(2);
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     queue.try_put(5).unwrap();
     queue.try_put(1).unwrap();
     assert_eq!(now(get.as_mut()), Ok(5));
@@ -246,12 +246,12 @@ fn an_unbounded_queue_never_makes_a_put_wait() {
 fn threads_and_futures_stand_in_one_line() {
     let queue = Queue::bounded(1);
     queue.try_put(0).unwrap();
-    let (mut first, _) = waiting(queue.put(1));
+    let (mut first, _) = watched(queue.put(1));
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| queue.put_blocking(2));
         // Until it waits: the queue counts its waiters.
         until_waiting(&queue, 2);
-        let (mut third, third_waker) = waiting(queue.put(3));
+        let (mut third, third_waker) = watched(queue.put(3));
         assert_eq!(queue.try_get(), Ok(0));
         assert_eq!(now(first.as_mut()), Ok(()));
         assert_eq!(queue.try_get(), Ok(1));
@@ -286,12 +286,12 @@ fn the_item_of_a_blocked_thread_enters_as_soon_as_there_is_room() {
 fn the_item_of_a_blocked_thread_reaches_a_getter_by_way_of_a_cancelled_put() {
     let queue = Queue::bounded(1);
     queue.try_put(1).unwrap();
-    let (granted, _) = waiting(queue.put(2));
+    let (granted, _) = watched(queue.put(2));
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| queue.put_blocking(3));
         until_waiting(&queue, 2);
         assert_eq!(queue.try_get(), Ok(1));
-        let (mut get, woken) = waiting(queue.get());
+        let (mut get, woken) = watched(queue.get());
         drop(granted);
         assert_eq!((woken.count(), now(get.as_mut())), (1, Ok(3)));
         assert_eq!(thread.join().unwrap(), Ok(()));

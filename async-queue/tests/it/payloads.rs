@@ -1,6 +1,6 @@
 //! Hazard 28 and more: what the items themselves may do, and how large they may be.
 
-use crate::{now, until_waiting, waiting};
+use crate::until_waiting;
 use std::{
     cell::Cell,
     cmp::Ordering,
@@ -11,7 +11,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
 };
-use waitline::testing::panic_message;
+use waitline::testing::{now, panic_message, watched};
 use waitline_queue::{LifoQueue, PriorityQueue, Queue, TryPutError, channel};
 
 /// Counts its drops.
@@ -34,7 +34,7 @@ fn dropping_the_queue_drops_what_is_inside_once() {
     {
         let (_handed, _) = {
             drop((0..4).map(|_| queue.try_get()).collect::<Vec<_>>());
-            waiting(queue.get())
+            watched(queue.get())
         };
         assert!(queue.try_put(item()).is_ok());
         assert!(queue.try_put(item()).is_ok());
@@ -57,14 +57,14 @@ fn an_item_that_is_not_put_is_dropped_or_given_back_once() {
     drop(queue.put(item()));
     assert_eq!(drops.load(Relaxed), 1);
     assert!(queue.try_put(item()).is_ok());
-    let (queued, _) = waiting(queue.put(item()));
+    let (queued, _) = watched(queue.put(item()));
     drop(queued);
     assert_eq!(drops.load(Relaxed), 2);
     let refused = queue.try_put(item()).unwrap_err();
     assert_eq!(drops.load(Relaxed), 2);
     drop(refused.into_inner());
     assert_eq!(drops.load(Relaxed), 3);
-    let (mut queued, _) = waiting(queue.put(item()));
+    let (mut queued, _) = watched(queue.put(item()));
     queue.close();
     let failed = now(queued.as_mut()).unwrap_err();
     drop(queued);
@@ -95,9 +95,9 @@ fn items_may_use_the_queue_when_they_are_dropped() {
     assert!(queue.try_put(item()).is_ok());
     assert!(queue.try_put(item()).is_ok());
     drop(queue.try_put(item()));
-    let (queued, _) = waiting(queue.put(item()));
+    let (queued, _) = watched(queue.put(item()));
     drop(queued);
-    let (granted, _) = waiting(queue.put(item()));
+    let (granted, _) = watched(queue.put(item()));
     drop(queue.try_get());
     drop(granted);
     drop(queue.try_get());
@@ -151,8 +151,8 @@ fn a_drop_that_panics_costs_no_other_item() {
     // A put that is dropped while its item panics has given its slot up.
     let queue = Queue::bounded(1);
     assert!(queue.try_put(Bomb(drops.clone(), false)).is_ok());
-    let (granted, _) = waiting(queue.put(Bomb(drops.clone(), true)));
-    let (mut next, next_waker) = waiting(queue.put(Bomb(drops.clone(), false)));
+    let (granted, _) = watched(queue.put(Bomb(drops.clone(), true)));
+    let (mut next, next_waker) = watched(queue.put(Bomb(drops.clone(), false)));
     drop(queue.try_get());
     assert!(panic_message(|| drop(granted)).is_some());
     assert_eq!(next_waker.count(), 1);
@@ -163,7 +163,7 @@ fn a_drop_that_panics_costs_no_other_item() {
 fn items_of_no_size_and_of_four_kibibytes() {
     let queue = Queue::bounded(2);
     queue.try_put(()).unwrap();
-    let (get, _) = waiting({
+    let (get, _) = watched({
         assert_eq!(queue.try_get(), Ok(()));
         queue.get()
     });
@@ -177,12 +177,12 @@ fn items_of_no_size_and_of_four_kibibytes() {
     let queue = PriorityQueue::bounded(2);
     queue.try_put(page(2)).unwrap();
     queue.try_put(page(1)).unwrap();
-    let (mut put, _) = waiting(queue.put(page(0)));
+    let (mut put, _) = watched(queue.put(page(0)));
     assert!(queue.try_get() == Ok(page(1)));
     assert!(now(put.as_mut()).is_ok());
     assert!(queue.close_now() == [page(0), page(2)]);
     let queue = Queue::bounded(1);
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     assert!(queue.try_put(page(7)).is_ok());
     assert!(now(get.as_mut()) == Ok(page(7)));
 }
@@ -259,8 +259,8 @@ fn a_granted_put_whose_comparison_panics_passes_its_room_on() {
     let queue = PriorityQueue::bounded(2);
     queue.try_put(Fickle(1, life.clone())).unwrap();
     queue.try_put(Fickle(2, life.clone())).unwrap();
-    let (mut put, _) = waiting(queue.put(Fickle(3, life.clone())));
-    let (mut next, next_waker) = waiting(queue.put(Fickle(4, life.clone())));
+    let (mut put, _) = watched(queue.put(Fickle(3, life.clone())));
+    let (mut next, next_waker) = watched(queue.put(Fickle(4, life.clone())));
     assert_eq!(queue.try_get().unwrap().0, 1);
     assert!(burning(0, || now(put.as_mut())).is_err());
     assert_eq!(next_waker.count(), 1);
@@ -273,7 +273,7 @@ fn a_granted_put_whose_comparison_panics_passes_its_room_on() {
     let queue = PriorityQueue::bounded(2);
     queue.try_put(Fickle(1, life.clone())).unwrap();
     let slot = queue.try_reserve().unwrap();
-    let (_next, next_waker) = waiting(queue.put(Fickle(4, life.clone())));
+    let (_next, next_waker) = watched(queue.put(Fickle(4, life.clone())));
     assert!(burning(0, || slot.put(Fickle(5, life.clone()))).is_err());
     assert_eq!(next_waker.count(), 1);
 }

@@ -1,8 +1,7 @@
 //! Futures that are polled after they were ready: one message, and nothing has changed.
 
-use crate::{now, waiting};
 use std::{future::Future, pin::Pin};
-use waitline::testing::{panic_message, poll_once};
+use waitline::testing::{now, panic_message, poll_once, watched};
 use waitline_queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue, channel};
 
 /// Polls `future`, which was ready, again and again, and drops it.
@@ -62,7 +61,7 @@ fn a_put_that_was_ready_at_once_cannot_be_polled_again() {
 fn a_put_polled_again_takes_no_place_from_others_that_wait() {
     let queue = with(1);
     let (_, mut put) = at_once(queue.put(7));
-    let (mut other, woken) = waiting(queue.put(8));
+    let (mut other, woken) = watched(queue.put(8));
     assert!(panic_message(|| poll_once(put.as_mut())).is_some());
     assert!(queue.try_get().is_ok());
     assert!(panic_message(|| poll_once(put.as_mut())).is_some());
@@ -75,7 +74,7 @@ fn a_put_polled_again_takes_no_place_from_others_that_wait() {
 fn a_put_that_waited_cannot_be_polled_again() {
     for close in [false, true] {
         let queue = with(2);
-        let (mut put, _) = waiting(queue.put(7));
+        let (mut put, _) = watched(queue.put(7));
         if close {
             queue.close();
         } else {
@@ -100,7 +99,7 @@ fn a_reserve_cannot_be_polled_again() {
         }
     }
     let queue = with(2);
-    let (mut reserve, _) = waiting(queue.reserve());
+    let (mut reserve, _) = watched(queue.reserve());
     queue.try_get().unwrap();
     let slot = now(reserve.as_mut()).unwrap();
     is_over(&queue, reserve);
@@ -123,13 +122,13 @@ fn a_get_cannot_be_polled_again() {
         assert_eq!(queue.try_get().is_ok(), items == 2);
     }
     let queue = with(0);
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     queue.try_put(7).unwrap();
     queue.try_put(8).unwrap();
     assert_eq!(now(get.as_mut()), Ok(7));
     is_over(&queue, get);
     assert_eq!(queue.try_get(), Ok(8));
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     queue.close();
     assert_eq!(now(get.as_mut()), Err(GetError));
     is_over(&queue, get);
@@ -148,7 +147,7 @@ fn a_get_many_cannot_be_polled_again() {
         assert_eq!(out.len() + queue.len(), items as usize);
     }
     let (queue, mut out) = (with(0), Vec::new());
-    let (mut batch, _) = waiting(queue.get_many(&mut out, 4));
+    let (mut batch, _) = watched(queue.get_many(&mut out, 4));
     queue.try_put(7).unwrap();
     queue.try_put(8).unwrap();
     assert_eq!(now(batch.as_mut()), 2);
@@ -198,7 +197,7 @@ fn a_join_cannot_be_polled_again() {
     queue.try_put(7).unwrap();
     // Now there is something to wait for; it must not become a waiter.
     is_over(&queue, join);
-    let (mut join, _) = waiting(queue.join());
+    let (mut join, _) = watched(queue.join());
     queue.task_done().unwrap();
     now(join.as_mut());
     is_over(&queue, join);

@@ -1,6 +1,5 @@
 //! Hazards 38 and 39: what a panic meets on its way loses nothing and aborts nothing.
 
-use crate::{now, waiting};
 use std::{
     future::Future,
     pin::{Pin, pin},
@@ -10,7 +9,7 @@ use std::{
     },
     task::Waker,
 };
-use waitline::testing::{WakerCall, during_panic, hooked_waker, panic_message, poll_with};
+use waitline::testing::{WakerCall, during_panic, hooked_waker, now, panic_message, poll_with, watched};
 use waitline_queue::{GetError, LifoQueue, PriorityQueue, PutError, Queue, TryGetError, channel};
 
 /// Waits that have begun, each with a waker that counts and then panics with its number.
@@ -163,7 +162,7 @@ fn closing_wakes_all_and_does_not_abort() {
 fn granted_puts_and_reserves_that_are_dropped_pass_their_room_on_and_do_not_abort() {
     fn pass_on<F: Future>(queue: &Queue<usize>, number: usize, in_panic: bool, granted: impl Fn(usize) -> F) {
         (0..number).for_each(|item| queue.try_put(item).unwrap());
-        let granted: Vec<_> = (0..number).map(|item| waiting(granted(item)).0).collect();
+        let granted: Vec<_> = (0..number).map(|item| watched(granted(item)).0).collect();
         let heirs = Angry::new(number, |item| queue.put(100 + item));
         (0..number).for_each(|_| assert!(queue.try_get().is_ok()));
         assert_eq!(heirs.woken(), 0);
@@ -182,7 +181,7 @@ fn granted_puts_and_reserves_that_are_dropped_pass_their_room_on_and_do_not_abor
 macro_rules! handed {
     ($queue:expr, $number:expr, $in_panic:expr) => {{
         let queue = $queue;
-        let handed: Vec<_> = (0..$number).map(|_| waiting(queue.get()).0).collect();
+        let handed: Vec<_> = (0..$number).map(|_| watched(queue.get()).0).collect();
         (0..$number).for_each(|item| queue.try_put(item).unwrap());
         let heirs = Angry::new($number, |_| queue.get());
         let drops = handed.into_iter().map(|get| panics($in_panic, || drop(get)));
@@ -306,7 +305,7 @@ fn queued_waits_with_an_angry_waker_leave_no_trace_when_they_are_dropped() {
             future
         }
         let put = queued(full.put(2));
-        let (mut next, woken) = waiting(full.put(3));
+        let (mut next, woken) = watched(full.put(3));
         let join = queued(full.join());
         assert_eq!(panics(in_panic, || drop(put)), !in_panic);
         assert_eq!(panics(in_panic, || drop(join)), !in_panic);
@@ -325,13 +324,13 @@ fn queued_waits_with_an_angry_waker_leave_no_trace_when_they_are_dropped() {
 fn a_granted_wait_that_meets_an_angry_waker_keeps_its_grant() {
     // The new waker is cloned to replace the old one, and the grant comes in between.
     let queue: &'static Queue<u32> = Box::leak(Box::new(Queue::bounded(1)));
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     meets(get.as_mut(), || queue.try_put(1).unwrap());
     assert_eq!(now(get.as_mut()), Ok(1));
-    let (mut get, _) = waiting(queue.get());
+    let (mut get, _) = watched(queue.get());
     meets(get.as_mut(), || queue.try_put(2).unwrap());
     drop(get);
-    let (mut put, _) = waiting(queue.put(3));
+    let (mut put, _) = watched(queue.put(3));
     meets(put.as_mut(), || assert_eq!(queue.try_get(), Ok(2)));
     assert_eq!((queue.len(), queue.is_full(), now(put.as_mut())), (0, true, Ok(())));
 }
@@ -359,7 +358,7 @@ impl PartialOrd for Fickle {
 fn a_comparison_that_panics_where_an_item_goes_back_does_not_abort() {
     for in_panic in [false, true] {
         let queue = PriorityQueue::bounded(2);
-        let (get, _) = waiting(queue.get());
+        let (get, _) = watched(queue.get());
         (1..=3).for_each(|rank| queue.try_put(Fickle(rank)).unwrap());
         COMPARISONS_PANIC.store(true, Relaxed);
         assert_eq!(panics(in_panic, || drop(get)), !in_panic);
@@ -378,14 +377,14 @@ fn a_task_whose_name_uses_the_queue_and_panics_is_as_any_other() {
     // A deadlock if it was asked for under the mutex.
     let describe = |_| panic!("no name, but {} items, full: {}", QUEUE.len(), QUEUE.is_full());
     let _announced = enter(|| Task { key: (23, 5), describe });
-    let (mut get, _) = waiting(QUEUE.get());
-    let (mut next, _) = waiting(QUEUE.get());
+    let (mut get, _) = watched(QUEUE.get());
+    let (mut next, _) = watched(QUEUE.get());
     QUEUE.try_put(1).unwrap();
     QUEUE.try_put(2).unwrap();
     assert_eq!((now(get.as_mut()), now(next.as_mut())), (Ok(1), Ok(2)));
     QUEUE.try_put(3).unwrap();
-    let (mut put, _) = waiting(QUEUE.put(4));
-    let (mut join, _) = waiting(QUEUE.join());
+    let (mut put, _) = watched(QUEUE.put(4));
+    let (mut join, _) = watched(QUEUE.join());
     assert_eq!(QUEUE.try_get(), Ok(3));
     assert_eq!(now(put.as_mut()), Ok(()));
     assert_eq!(now(pin!(QUEUE.get_many(&mut Vec::new(), 2))), 1);

@@ -7,7 +7,8 @@ use std::{
     task::Poll,
 };
 use waitline::testing::{
-    CountingWaker, WakerCall, block_on, hooked_waker, inline_waker, panic_message, panicking_waker, poll_once,
+    CountingWaker, WakeOrder, WakerCall, block_on, hooked_waker, inline_waker, now, panic_message, panicking_waker,
+    panicking_waker_at, poll_once, queued, queued_with, watched,
 };
 
 #[test]
@@ -44,6 +45,51 @@ fn panicking_wakers_panic_when_woken_only() {
     drop(waker.clone());
     assert!(panic_message(|| waker.wake_by_ref()).is_some());
     drop(waker);
+}
+
+#[test]
+fn wakers_panic_at_the_call_that_was_asked_for_and_at_no_other() {
+    for (at, when) in [(WakerCall::Clone, "cloned"), (WakerCall::Wake, "woken"), (WakerCall::Drop, "dropped")] {
+        let panics = [
+            panic_message(|| panicking_waker_at(at).clone()),
+            panic_message(|| panicking_waker_at(at).wake_by_ref()),
+            panic_message(|| drop(std::mem::ManuallyDrop::into_inner(panicking_waker_at(at)))),
+        ];
+        let expected = [WakerCall::Clone, WakerCall::Wake, WakerCall::Drop];
+        let message = format!("a waker that panics when it is {when}");
+        assert_eq!(panics, expected.map(|call| (call == at).then(|| message.clone())));
+    }
+}
+
+#[test]
+fn the_order_of_wakes_is_that_of_the_wakes() {
+    let order = WakeOrder::new();
+    let [first, second] = [1, 2].map(|number| order.clone().waker(number));
+    second.wake_by_ref();
+    drop(second.clone());
+    first.wake();
+    second.wake();
+    assert_eq!(order.take(), [2, 1, 2]);
+    assert_eq!(order.take(), []);
+}
+
+#[test]
+fn a_future_that_waits_and_one_that_is_ready_are_told_apart() {
+    let counter = CountingWaker::new();
+    let mut waits = queued_with(
+        poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }),
+        &counter.waker(),
+    );
+    assert_eq!(counter.count(), 1);
+    assert_eq!(panic_message(|| now(&mut waits)).as_deref(), Some("the future is still pending"));
+    let (_waits, watcher) = watched(pending::<()>());
+    assert_eq!((watcher.count(), watcher.held()), (0, 0));
+    assert_eq!(panic_message(|| queued(ready(1))).as_deref(), Some("the future did not have to wait"));
+    assert_eq!(now(Box::pin(async { 6 })), 6);
+    assert_eq!(now(pin!(async { 7 })), 7);
 }
 
 #[test]
