@@ -1,56 +1,30 @@
 //! Hazard 39: what a panic meets on its way loses nothing and aborts nothing.
 
-use std::task::Poll;
-use waitline::testing::{WakerCall, during_panic, hooked_waker, panic_message, panicking_waker, poll_once, poll_with};
-use waitline_event::{Barrier, BrokenBarrier, Event};
-
-const CROWDS: [usize; 4] = [1, 2, 40, 100];
-
-#[test]
-fn an_event_set_in_a_destructor_wakes_all_and_does_not_abort() {
-    for n in CROWDS {
-        let event = Event::new();
-        let mut waits: Vec<_> = (0..n).map(|_| Box::pin(event.wait())).collect();
-        for wait in &mut waits {
-            assert!(poll_with(wait.as_mut(), &panicking_waker()).is_pending());
-        }
-        during_panic(|| _ = event.set());
-        assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_ready()), "of {n}");
-        assert_eq!(event.waiters(), 0);
-    }
-}
+use crate::{Crowd, WAYS};
+use waitline::testing::{
+    WakerCall, during_panic, hooked_waker, panic_message, panicking_waker, panicking_waker_at, poll_once, poll_with,
+    queued_with,
+};
+use waitline_event::Event;
 
 #[test]
-fn a_barrier_broken_in_a_destructor_tells_all_and_does_not_abort() {
-    for n in CROWDS {
-        for for_good in [false, true] {
-            let barrier = Barrier::new(n + 1);
-            let mut waits: Vec<_> = (0..n).map(|_| Box::pin(barrier.wait())).collect();
-            for wait in &mut waits {
-                assert!(poll_with(wait.as_mut(), &panicking_waker()).is_pending());
-            }
-            during_panic(|| if for_good { barrier.abort() } else { barrier.reset() });
-            for wait in &mut waits {
-                assert_eq!(poll_once(wait.as_mut()), Poll::Ready(Err(BrokenBarrier)), "of {n}");
-            }
-            assert_eq!((barrier.n_waiting(), barrier.is_broken()), (0, for_good));
-        }
+fn a_crowd_let_go_in_a_destructor_wakes_all_and_does_not_abort() {
+    for (way, n) in WAYS.into_iter().flat_map(|way| [1, 2, 40, 100].map(|n| (way, n))) {
+        let crowd = Crowd::new(way, n);
+        let mut waits: Vec<_> = (0..n).map(|_| queued_with(crowd.wait(), &panicking_waker())).collect();
+        during_panic(|| crowd.let_go());
+        crowd.all_are_let_go(&mut waits);
     }
 }
 
 #[test]
 fn waits_dropped_by_a_panic_do_not_abort_though_their_wakers_do_what_they_like() {
-    let angry = || hooked_waker(|call| assert_ne!(call, WakerCall::Drop, "dropped"));
-    let (event, barrier) = (Event::new(), Barrier::new(3));
-    let waker = angry();
-    let mut wait = Box::pin(event.wait());
-    assert!(poll_with(wait.as_mut(), &waker).is_pending());
-    during_panic(|| drop(wait));
-    let mut wait = Box::pin(barrier.wait());
-    assert!(poll_with(wait.as_mut(), &waker).is_pending());
-    during_panic(|| drop(wait));
-    std::mem::forget(waker);
-    assert_eq!((event.waiters(), barrier.n_waiting()), (0, 0));
+    for way in WAYS {
+        let crowd = Crowd::new(way, 2);
+        let wait = queued_with(crowd.wait(), &panicking_waker_at(WakerCall::Drop));
+        during_panic(|| drop(wait));
+        assert_eq!(crowd.waiters(), 0);
+    }
 }
 
 #[test]
@@ -72,7 +46,9 @@ fn an_event_that_was_set_meanwhile_is_set_in_spite_of_an_angry_waker() {
 #[cfg(feature = "diagnostics")]
 #[test]
 fn a_party_whose_name_panics_arrives_like_any_other() {
+    use std::task::Poll;
     use waitline::diagnostics::{Task, enter};
+    use waitline_event::Barrier;
     let _announced = enter(|| Task { key: (29, 4), describe: |_| panic!("no name") });
     let barrier = Barrier::new(2);
     let mut first = Box::pin(barrier.wait());

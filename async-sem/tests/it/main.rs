@@ -3,17 +3,17 @@
 #![cfg(not(all(loom, feature = "loom")))]
 
 mod after_close;
+mod auto_traits;
 mod bounded;
 mod cancel;
 mod close;
 mod close_wakers;
 mod fairness;
 mod limits;
-mod model;
 mod permits;
+mod reference;
 mod semaphore;
 mod storm;
-mod traits;
 mod unwinding;
 mod wakers;
 

@@ -1,33 +1,9 @@
-//! Random sequences of calls against models that a reader can check by eye.
+//! Random sequences of calls against sequential models that a reader can check by eye.
 
 use proptest::prelude::*;
-use std::{
-    collections::VecDeque,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Poll, Waker},
-};
-use waitline::testing::{WakerCall, hooked_waker, poll_with};
+use std::{collections::VecDeque, pin::Pin, task::Poll};
+use waitline::testing::{WakeOrder, poll_with};
 use waitline_event::{Barrier, BarrierWait, BrokenBarrier, Event, Wait};
-
-/// Who was woken, in order.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<usize>>>);
-
-impl Log {
-    fn waker(&self, slot: usize) -> Waker {
-        let log = self.0.clone();
-        hooked_waker(move |call| {
-            if call == WakerCall::Wake {
-                log.lock().unwrap().push(slot);
-            }
-        })
-    }
-
-    fn take(&self) -> Vec<usize> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
 
 const SLOTS: usize = 80;
 
@@ -73,14 +49,14 @@ proptest! {
     #[test]
     fn an_event_is_a_flag_and_a_queue(calls in prop::collection::vec(event_call(), 0..100)) {
         let event = Event::new();
-        let log = Log::default();
+        let order = WakeOrder::new();
         let mut slots: [Option<Pin<Box<Wait<'_>>>>; SLOTS] = [const { None }; SLOTS];
         let (mut is_set, mut waiting, mut let_go) = (false, VecDeque::new(), Vec::new());
         for call in calls {
             match call {
                 EventCall::Poll(from, n) => for slot in (from..SLOTS).take(n) {
                     let future = slots[slot].get_or_insert_with(|| Box::pin(event.wait()));
-                    let ready = poll_with(future.as_mut(), &log.waker(slot)).is_ready();
+                    let ready = poll_with(future.as_mut(), &order.waker(slot)).is_ready();
                     if waiting.contains(&slot) {
                         prop_assert!(!ready);
                     } else if let_go.contains(&slot) || is_set {
@@ -100,7 +76,7 @@ proptest! {
                 EventCall::Set => {
                     prop_assert_eq!(event.set(), !is_set);
                     is_set = true;
-                    prop_assert!(log.take().iter().eq(waiting.iter()), "all who waited are woken, in order");
+                    prop_assert!(order.take().iter().eq(waiting.iter()), "all who waited are woken, in order");
                     let_go.extend(waiting.drain(..));
                 }
                 EventCall::Clear => {
@@ -110,7 +86,7 @@ proptest! {
             }
             prop_assert_eq!(event.is_set(), is_set);
             prop_assert_eq!(event.waiters(), waiting.len());
-            prop_assert_eq!(log.take(), []);
+            prop_assert_eq!(order.take(), []);
         }
     }
 
@@ -121,7 +97,7 @@ proptest! {
         calls in prop::collection::vec(barrier_call(), 0..100),
     ) {
         let barrier = Barrier::new(parties);
-        let log = Log::default();
+        let order = WakeOrder::new();
         let mut slots: [Option<Pin<Box<BarrierWait<'_>>>>; SLOTS] = [const { None }; SLOTS];
         let (mut broken, mut waiting) = (false, Vec::new());
         let mut outcomes = [None; SLOTS];
@@ -129,7 +105,7 @@ proptest! {
             match call {
                 BarrierCall::Poll(from, n) => for slot in (from..SLOTS).take(n) {
                     let future = slots[slot].get_or_insert_with(|| Box::pin(barrier.wait()));
-                    let polled = poll_with(future.as_mut(), &log.waker(slot));
+                    let polled = poll_with(future.as_mut(), &order.waker(slot));
                     let expected = if waiting.contains(&slot) {
                         None
                     } else if let Some(outcome) = outcomes[slot].take() {
@@ -137,7 +113,7 @@ proptest! {
                     } else if broken {
                         Some(Err(BrokenBarrier))
                     } else if waiting.len() + 1 == parties {
-                        prop_assert_eq!(&log.take(), &waiting, "all who waited are woken, in order");
+                        prop_assert_eq!(&order.take(), &waiting, "all who waited are woken, in order");
                         for (index, told) in waiting.drain(..).enumerate() {
                             outcomes[told] = Some(Ok(index));
                         }
@@ -164,14 +140,14 @@ proptest! {
                 BarrierCall::Abort | BarrierCall::Reset => {
                     broken = matches!(call, BarrierCall::Abort);
                     if broken { barrier.abort() } else { barrier.reset() };
-                    prop_assert_eq!(&log.take(), &waiting, "all who waited are woken, in order");
+                    prop_assert_eq!(&order.take(), &waiting, "all who waited are woken, in order");
                     for told in waiting.drain(..) {
                         outcomes[told] = Some(Err(BrokenBarrier));
                     }
                 }
             }
             prop_assert_eq!((barrier.n_waiting(), barrier.is_broken()), (waiting.len(), broken));
-            prop_assert_eq!(log.take(), []);
+            prop_assert_eq!(order.take(), []);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
     task::Poll,
     thread,
 };
-use waitline::testing::{poll_once, poll_with};
+use waitline::testing::{poll_once, poll_with, yield_until};
 use waitline_event::{Barrier, Event};
 
 const THREADS: usize = 4;
@@ -96,9 +96,7 @@ fn a_thousand_waiters_see_what_came_before_the_set() {
         let (event, value) = (Event::new(), AtomicUsize::new(0));
         thread::scope(|scope| {
             scope.spawn(|| {
-                while event.waiters() < 500 {
-                    thread::yield_now();
-                }
+                yield_until(|| event.waiters() >= 500);
                 value.store(round, Relaxed);
                 assert!(event.set());
             });
