@@ -1,4 +1,4 @@
-//! Who is Send, Sync, Unpin, and safe to look at after a panic.
+//! Hazards 18 and 34: who is Send, Sync, Unpin, and safe to look at after a panic.
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::panic::{RefUnwindSafe, UnwindSafe};

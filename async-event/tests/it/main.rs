@@ -1,6 +1,8 @@
 //! Behaviour of the event and the barrier, by polling by hand and on threads. The models are in `tests/loom.rs`.
 //!
 //! What holds for both is tested once, over all [`Way`]s to let a crowd go.
+//!
+//! The hazards that comments number are those of `docs/hazards.md`.
 #![cfg(not(all(loom, feature = "loom")))]
 
 mod auto_traits;

@@ -1,4 +1,4 @@
-//! Hazard 39: what a panic meets on its way loses nothing and aborts nothing.
+//! Hazards 37 to 39: what a panic meets on its way loses nothing and aborts nothing.
 
 use crate::{Crowd, WAYS};
 use waitline::testing::{

@@ -1,4 +1,4 @@
-//! Hazard 18: who may cross threads. The table of the design, checked by the compiler.
+//! Hazards 18 and 34: who may cross threads. The table of the design, checked by the compiler.
 
 use static_assertions::{assert_impl_all as yes, assert_not_impl_any as no};
 use std::{

@@ -1,4 +1,6 @@
 //! Tests with futures polled by hand, wakers that misbehave, and threads. The models are in `tests/loom.rs`.
+//!
+//! The hazards that comments number are those of `docs/hazards.md`.
 #![cfg(not(all(loom, feature = "loom")))]
 
 mod auto_traits;

@@ -1,4 +1,4 @@
-//! Hazards 9 of the wakers' destructors and 39: what a panic meets on its way loses nothing and aborts nothing.
+//! Hazards 37 to 39: what a panic meets on its way loses nothing and aborts nothing.
 
 use std::sync::{Arc, Mutex};
 use waitline::testing::{

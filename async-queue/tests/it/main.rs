@@ -1,5 +1,7 @@
 //! Tests with futures polled by hand, wakers and payloads that misbehave, random sequences, and threads. The models are
 //! in `tests/loom.rs`.
+//!
+//! The hazards that comments number are those of `docs/hazards.md`.
 #![cfg(not(all(loom, feature = "loom")))]
 
 mod asyncio;

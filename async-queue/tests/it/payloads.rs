@@ -1,4 +1,4 @@
-//! Hazard 28 and more: what the items themselves may do, and how large they may be.
+//! Hazards 28 and 37, and more: what the items themselves may do, and how large they may be.
 
 use crate::until_waiting;
 use std::{

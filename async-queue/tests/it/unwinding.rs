@@ -1,4 +1,4 @@
-//! Hazards 38 and 39: what a panic meets on its way loses nothing and aborts nothing.
+//! Hazards 37 to 39: what a panic meets on its way loses nothing and aborts nothing.
 
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-//! Auto traits and sizes of every public type. Hazard 18.
+//! Auto traits and sizes of every public type. Hazards 18 and 34.
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::{

@@ -1,4 +1,6 @@
 //! What the semaphores promise, on real threads and by polling by hand.
+//!
+//! The hazards that comments number are those of `docs/hazards.md`.
 
 #![cfg(not(all(loom, feature = "loom")))]
 
