@@ -4,17 +4,17 @@
 //! |---|---|---|---|---|
 //! | not arrived | nothing | `Undecided` | no | arrived; the leader's turn; broken |
 //! | arrived | WAITING | `Undecided` | yes | decided, gone (cancelled) |
-//! | decided | LEAVING | `Turn` or `Broken` | no | told, gone (cancelled) |
+//! | decided | RELEASED | `Turn` or `Broken` | no | told, gone (cancelled) |
 //! | told | nothing | `Turn` or `Broken` | no | |
 //!
 //! - **B1** `arrived` is the length of WAITING, and less than the number of parties. Who makes it up to that number does
 //!   not wait: it is the leader.
 //! - **B2** A round ends, by its leader, an abort or a reset, in one section of the mutex, which decides every party in
-//!   WAITING and moves it to LEAVING (see [`release`](mod@crate::release)). So rounds never mix, however long the parties
+//!   WAITING and moves it to RELEASED (see [`release`](mod@crate::release)). So rounds never mix, however long the parties
 //!   of the last one take to be told, and what is decided stays decided.
 //! - **B3** While the barrier is broken WAITING is empty: the section that breaks it empties it, and nobody enters.
 
-use crate::release::{LEAVING, WAITING, release};
+use crate::release::{RELEASED, WAITING, release};
 use pin_project_lite::pin_project;
 use std::{
     error::Error,
@@ -98,7 +98,7 @@ struct State {
 #[derive(Clone, Copy)]
 enum Outcome {
     Undecided,
-    Turn(usize),
+    Complete(usize),
     Broken,
 }
 
@@ -161,7 +161,7 @@ impl Barrier {
     #[inline]
     #[track_caller]
     pub fn wait(&self) -> BarrierWait<'_> {
-        BarrierWait { waiter: Waiter::new(Via(self), Outcome::Undecided) }
+        BarrierWait { waiter: Waiter::new(BarrierHandle(self), Outcome::Undecided) }
     }
 
     /// Ends the present round with an error for all who wait, and starts anew; repairs a broken barrier. The meaning of
@@ -250,7 +250,7 @@ impl Barrier {
 fn end_round(queue: &mut Locked<'_, BarrierProtocol>, decide: impl FnMut(&mut Outcome)) {
     queue.arrived = 0;
     queue.for_each::<WAITING>(decide);
-    queue.splice::<WAITING, LEAVING>();
+    queue.splice::<WAITING, RELEASED>();
 }
 
 /// `Barrier { parties: 3, n_waiting: 1, is_broken: false }`. Never blocks.
@@ -353,7 +353,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct BarrierWait<'a> {
         #[pin]
-        waiter: Waiter<Via<'a>>,
+        waiter: Waiter<BarrierHandle<'a>>,
     }
 }
 
@@ -373,19 +373,19 @@ impl Future for BarrierWait<'_> {
                 entry.arrived += 1;
                 return entry.wait_in::<WAITING>();
             }
-            *entry.data() = Outcome::Turn(index);
+            *entry.data() = Outcome::Complete(index);
             entry.ready_then(|mut queue| {
                 let mut next = 0;
                 end_round(&mut queue, |outcome| {
-                    *outcome = Outcome::Turn(next);
+                    *outcome = Outcome::Complete(next);
                     next += 1;
                 });
                 release(queue);
             })
         });
-        let (Via(barrier), outcome) = ready!(wait);
+        let (BarrierHandle(barrier), outcome) = ready!(wait);
         Poll::Ready(match outcome {
-            Outcome::Turn(index) => Ok(BarrierTurn { index, is_leader: index + 1 == barrier.parties }),
+            Outcome::Complete(index) => Ok(BarrierTurn { index, is_leader: index + 1 == barrier.parties }),
             Outcome::Broken => Err(BrokenBarrier),
             Outcome::Undecided => unreachable!("B2: a party that leaves has been decided"),
         })
@@ -399,9 +399,9 @@ impl fmt::Debug for BarrierWait<'_> {
 }
 
 /// The handle of a future that waits at a barrier.
-struct Via<'a>(&'a Barrier);
+struct BarrierHandle<'a>(&'a Barrier);
 
-impl Handle for Via<'_> {
+impl Handle for BarrierHandle<'_> {
     type Protocol = BarrierProtocol;
 
     #[inline(always)]

@@ -1,12 +1,12 @@
 //! [`Event`] and the future that waits for it.
 //!
-//! | state | WAITING | LEAVING | the event is | next |
+//! | state | WAITING | RELEASED | the event is | next |
 //! |---|---|---|---|---|
 //! | `false` | any | any | clear | set |
 //! | `true` | empty | any | set | clear |
 //! | `true` | not empty | | impossible | |
 //!
-//! LEAVING (see [`release`](mod@crate::release)) has waiters only while some call of `set` is at work; `clear` does not
+//! RELEASED (see [`release`](mod@crate::release)) has waiters only while some call of `set` is at work; `clear` does not
 //! touch it.
 //!
 //! - **E1** The state under the mutex is the truth. The word is its copy for those who do not hold the mutex, and is
@@ -16,7 +16,7 @@
 //! - **E2** The section that sets the state empties WAITING, and a waiter enters WAITING only if it finds the state clear
 //!   in the same section. So nobody waits for a set event.
 
-use crate::release::{LEAVING, WAITING, release, release_one};
+use crate::release::{RELEASED, WAITING, release, release_one};
 use pin_project_lite::pin_project;
 use std::{
     fmt,
@@ -175,9 +175,9 @@ impl Event {
         if was_clear {
             // Ordering: Release pairs with the Acquire in `is_set`. Who gets the mutex after us needs no more than that.
             queue.word().store(true, Ordering::Release);
-            queue.splice::<WAITING, LEAVING>();
+            queue.splice::<WAITING, RELEASED>();
         }
-        // Nobody is in WAITING now (E2); another set may have left somebody in LEAVING.
+        // Nobody is in WAITING now (E2); another set may have left somebody in RELEASED.
         match queue.len() {
             0 => {}
             1 => release_one(queue),
@@ -221,7 +221,7 @@ impl Event {
     #[inline]
     #[track_caller]
     pub fn wait(&self) -> Wait<'_> {
-        Wait { waiter: Waiter::new(Via(self), ()) }
+        Wait { waiter: Waiter::new(EventHandle(self), ()) }
     }
 
     /// Waits with this thread parked until the event is set. Threads and futures share one queue.
@@ -261,7 +261,7 @@ fn waiting(queue: &mut Locked<'_, EventProtocol>) -> usize {
     if **queue {
         return 0; // E2
     }
-    if !queue.has_waiters::<LEAVING>() {
+    if !queue.has_waiters::<RELEASED>() {
         return queue.len();
     }
     let mut count = 0;
@@ -297,7 +297,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Wait<'a> {
         #[pin]
-        waiter: Waiter<Via<'a>>,
+        waiter: Waiter<EventHandle<'a>>,
     }
 }
 
@@ -307,7 +307,7 @@ impl Future for Wait<'_> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut waiter = self.project().waiter;
-        if waiter.as_mut().finish_if(|via, ()| via.0.is_set()).is_some() {
+        if waiter.as_mut().finish_if(|handle, ()| handle.0.is_set()).is_some() {
             return Poll::Ready(());
         }
         let wait = waiter.poll_wait(cx, |entry| if *entry { entry.ready() } else { entry.wait_in::<WAITING>() });
@@ -322,9 +322,9 @@ impl fmt::Debug for Wait<'_> {
 }
 
 /// The handle of a future that waits for an event.
-struct Via<'a>(&'a Event);
+struct EventHandle<'a>(&'a Event);
 
-impl Handle for Via<'_> {
+impl Handle for EventHandle<'_> {
     type Protocol = EventProtocol;
 
     #[inline(always)]

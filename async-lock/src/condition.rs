@@ -1,19 +1,20 @@
-//! [`Condition`]: waiting, with a lock released meanwhile, until somebody notifies.
+//! [`Condition`]: a task waits for a notification, with a lock released meanwhile.
 //!
-//! A condition is a side list of its lock's wait queue, under the same mutex. The life of a wait:
+//! A condition is a side list of its lock's wait queue, under the same mutex. The phases of a wait:
 //!
 //! | phase | the lock | the waiter is | dropping the wait |
 //! |---|---|---|---|
 //! | unpolled | held by the wait | new | releases the lock |
 //! | waiting | released | in the condition's side list | leaves the list |
-//! | notified | another's | in the lock's queue | leaves it, and the notification goes to the next in the side list |
-//! | granted | held by the wait | granted | the same, and releases the lock |
+//! | notified | held by another | in the lock's queue | leaves the queue, and passes the notification to the next waiter in the side list |
+//! | granted | held by the wait | granted | passes the notification on likewise, and releases the lock |
 //!
-//! - **C1** A waiter enters the side list before the lock is released, in one section of the mutex: a notification
-//!   under the lock cannot fall between the two.
-//! - **C2** A notification moves a waiter from the side list to the lock's queue (wait morphing) and wakes nobody: the
-//!   notifier holds the lock, so all that a woken task could do is queue for it. The unlock hands the lock over.
-//! - **C3** A notification is used up only by a wait that completes.
+//! - **C1** A waiter enters the side list before the lock is released, in one section of the mutex. So a notification
+//!   under the lock cannot fall between the two steps.
+//! - **C2** A notification moves a waiter from the side list to the lock's queue (wait morphing) and wakes no task: the
+//!   notifier holds the lock, so a woken task could only queue for it. The notifier's unlock hands the lock to the
+//!   waiter.
+//! - **C3** Only a wait that completes uses its notification up.
 
 use crate::{
     raw::{LockProtocol, QUEUE, announce},
@@ -25,13 +26,13 @@ use std::{
 };
 use waitline::{ForeignQueue, SideList, const_unless_loom};
 
-/// A condition variable: wait for a change of what a [`Lock`](crate::Lock) protects.
+/// A condition variable: tasks wait for a change of the value that a [`Lock`](crate::Lock) protects.
 ///
-/// The meaning is that of Python's `asyncio.Condition`. It belongs to no lock in particular: the guards that it is given
-/// say which one. Several conditions may share a lock (see the example), but a condition must not be used with
-/// two locks at the same time.
+/// Like `asyncio.Condition`. It belongs to no particular lock: the guards that its methods take determine the lock.
+/// Several conditions may share a lock (see the example), but a condition must not be used with two locks at the same
+/// time.
 ///
-/// Notifying takes a guard, so that asyncio's "cannot notify on un-acquired lock" is an error of the compiler here:
+/// A notification takes a guard, so that asyncio's "cannot notify on un-acquired lock" is a compile error here:
 ///
 /// ```compile_fail
 /// # use waitline_lock::{Condition, Lock};
@@ -40,27 +41,28 @@ use waitline::{ForeignQueue, SideList, const_unless_loom};
 ///
 /// # Fairness
 ///
-/// Waiters are notified in the order in which they began to wait, and then queue for the lock behind those who were
-/// queued already. A notified waiter is moved to the lock's own queue and woken only when it holds the lock, so that
-/// [`notify_all`](Self::notify_all) causes no stampede.
+/// Waiters are notified in the order in which they began to wait, and then queue for the lock behind the waiters that
+/// are queued already. A notified waiter is moved to the lock's own queue and woken only when it holds the lock, so
+/// [`notify_all`](Self::notify_all) causes no thundering herd.
 ///
 /// # Cancel safety
 ///
-/// A wait that is dropped loses its place, and leaves the lock released. If it was notified before, the notification
-/// goes to the next waiter (as in CPython since 3.13): none is lost.
+/// A wait that is dropped leaves the condition, and the lock stays released. If the wait was notified before, the
+/// notification goes to the next waiter (as in CPython since 3.13): none is lost.
 ///
-/// # Wake-ups that find nothing
+/// # Why to wait in a loop
 ///
-/// Use [`wait_while`](Self::wait_while), or wait in a loop, for two reasons. What was notified may have been undone by
-/// a task that had the lock in between. And a notified waiter that is dropped passes its notification on to the waiter that
-/// has waited longest then, even to one that began to wait after the notification (as in CPython). No waiter completes
-/// without a notification.
+/// Use [`wait_while`](Self::wait_while), or wait in a loop, for two reasons. A task that held the lock in between may
+/// have undone the change that was notified. And a notified waiter that is dropped passes its notification to the
+/// waiter that has waited longest by then, even if that one began to wait after the notification (as in CPython). No
+/// waiter completes without a notification.
 ///
-/// # A wait that is forgotten
+/// # A leaked wait
 ///
-/// A wait that is leaked (`std::mem::forget` of its box) while it waits stays in the condition for ever. The condition stays
-/// bound to the lock of that wait: using it with another lock panics from then on. And the notification that reaches the
-/// leaked wait hands it the lock, for ever, as happens to any leaked future that waits for a lock. None of this is unsound.
+/// A wait that is leaked (`std::mem::forget` of its box) while it waits stays in the condition for ever. The condition
+/// stays bound to the lock of that wait: every use with another lock panics. When a notification reaches the leaked
+/// wait, it is granted the lock and never releases it, like any leaked future that waits for a lock. None of this is
+/// unsound.
 ///
 /// # Examples
 ///
@@ -118,7 +120,7 @@ impl RefUnwindSafe for Condition {}
 
 impl Condition {
     const_unless_loom! {
-        /// A condition that nobody waits for. `const`, except under loom.
+        /// A condition without waiters. `const`, except under loom.
         ///
         /// ```
         /// static READY: waitline_lock::Condition = waitline_lock::Condition::new();
@@ -134,7 +136,7 @@ impl Condition {
     }
 
     const_unless_loom! {
-        /// Gives the condition a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the condition's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static READY: waitline_lock::Condition = waitline_lock::Condition::new().with_label("ready");
@@ -146,9 +148,9 @@ impl Condition {
         }
     }
 
-    /// Releases the lock, waits for a notification, and takes the lock again. The meaning of `asyncio.Condition.wait`.
+    /// Releases the lock, waits for a notification, and takes the lock again. Like `asyncio.Condition.wait`.
     ///
-    /// The wait begins, and the lock is released, at the future's first poll; until then the future holds the lock.
+    /// The future's first poll begins the wait and releases the lock. Until then the future holds the lock.
     ///
     /// ```
     /// # use waitline_lock::{Condition, Lock};
@@ -171,20 +173,21 @@ impl Condition {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the lock released, and passes a notification on that it may have had.
+    /// A dropped future leaves the lock released. If it has been notified, it passes its notification on.
     ///
     /// # Panics
     ///
-    /// The future panics, and releases the lock, if the condition has waiters with another lock at that time.
+    /// If the condition has waiters with another lock at the first poll, the future panics and releases its lock.
     #[track_caller]
     pub fn wait<G: Guard>(&self, guard: G) -> Wait<'_, G> {
         Wait::new(self, guard)
     }
 
-    /// Waits until `condition` is false for what the lock protects: `true` means to go on waiting.
+    /// Waits while `condition` is true for the value that the lock protects. Like `asyncio.Condition.wait_for`, with
+    /// the opposite predicate, as in std.
     ///
-    /// The meaning of `asyncio.Condition.wait_for`, with std's sense of the predicate. It is called with the lock held:
-    /// at the first poll, and after each notification. A waiter that finds it still true goes to the end of the line.
+    /// `condition` is called with the lock held, at the first poll and after each notification. A waiter for which it
+    /// is still true waits behind all other waiters of the condition.
     ///
     /// ```
     /// # use waitline_lock::{Condition, Lock};
@@ -213,10 +216,10 @@ impl Condition {
         WaitWhile::new(self.wait(guard), condition)
     }
 
-    /// Notifies up to `n` waiters, those first who have waited longest; returns how many. The meaning of
-    /// `asyncio.Condition.notify`.
+    /// Notifies up to `n` waiters, longest waiting first, and returns their number. Like `asyncio.Condition.notify`.
     ///
-    /// They get the lock, one after the other, once `guard` and those already queued for the lock are through.
+    /// The notified waiters are granted the lock one after the other, after `guard` is dropped and the waiters that are
+    /// queued for the lock already have released it.
     ///
     /// ```
     /// # use waitline_lock::{Condition, Lock};
@@ -228,7 +231,7 @@ impl Condition {
     ///
     /// If the condition has waiters with another lock.
     pub fn notify<G: Guard>(&self, guard: &G, n: usize) -> usize {
-        // Exact: who waits with this lock entered under it (C1), and leaves only under its queue's mutex.
+        // Exact: every waiter with this lock entered while it held the lock (C1), which the caller holds now.
         if self.waiters.owner().is_none() {
             return 0;
         }
@@ -241,7 +244,7 @@ impl Condition {
         moved.unwrap_or_else(|foreign| two_locks("notify", foreign))
     }
 
-    /// Notifies the waiter that has waited longest; returns whether there was one.
+    /// Notifies the waiter that has waited longest, and returns whether there was one.
     ///
     /// ```
     /// # use waitline_lock::{Condition, Lock};
@@ -257,7 +260,7 @@ impl Condition {
         self.notify(guard, 1) == 1
     }
 
-    /// Notifies all waiters; returns how many. The meaning of `asyncio.Condition.notify_all`.
+    /// Notifies all waiters, and returns their number. Like `asyncio.Condition.notify_all`.
     ///
     /// ```
     /// # use waitline_lock::{Condition, Lock};
@@ -273,7 +276,7 @@ impl Condition {
         self.notify(guard, usize::MAX)
     }
 
-    /// How many wait for a notification now. Notified waiters count as the lock's.
+    /// The number of futures that wait for a notification now. Notified waiters count as waiters of the lock.
     ///
     /// ```
     /// assert_eq!(waitline_lock::Condition::new().waiters(), 0);

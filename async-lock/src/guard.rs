@@ -1,8 +1,8 @@
-//! The guards: borrowed and owned, of the whole value and of a part of it.
+//! The guards: borrowed and owned, for the whole value and for a part of it.
 
 use crate::{
     lock::Lock,
-    raw::{RawLock, ToRaw},
+    raw::{LockRef, RawLock},
 };
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use waitline::diagnostics::Caller;
 
 /// The right to a [`Lock`]'s value. Dropping it releases the lock.
 ///
-/// `Send` if `T: Send`; `Sync` if `T: Send + Sync`, because [`LockGuard::lock`] leads from a shared guard to the lock.
+/// `Send` if `T: Send`; `Sync` if `T: Send + Sync`, because [`LockGuard::lock`] gives the lock for a shared guard.
 ///
 /// ```
 /// use waitline_lock::{Lock, LockGuard};
@@ -31,7 +31,7 @@ use waitline::diagnostics::Caller;
 #[clippy::has_significant_drop]
 pub struct LockGuard<'a, T: ?Sized> {
     lock: &'a Lock<T>,
-    /// Variance, Send and Sync of what the guard is: the only reference to the value.
+    /// The guard has the variance, Send and Sync of the only reference to the value.
     _value: PhantomData<&'a mut T>,
 }
 
@@ -74,7 +74,7 @@ pub struct MappedLockGuard<'a, U: ?Sized> {
 
 /// The right to a part of a [`Lock`]'s value, by [`OwnedLockGuard::map`]. Dropping it releases the lock.
 ///
-/// `Send` only if all of `T` is: the last owner drops the value.
+/// `Send` only if all of `T` is, because the last owner of the `Arc` drops the value.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -90,23 +90,23 @@ pub struct MappedLockGuard<'a, U: ?Sized> {
 pub struct OwnedMappedLockGuard<T: ?Sized, U: ?Sized> {
     lock: Held<Arc<Lock<T>>>,
     part: NonNull<U>,
-    /// Invariant in U, which can be written through the guard.
+    /// Invariant in U, because the guard can write it.
     _part: PhantomData<*mut U>,
 }
 
-// SAFETY: the guard is a `&mut U`, and a reference to the lock's byte and queue, which any thread may use.
+// SAFETY: the guard consists of a `&mut U` and a reference to the lock's byte and queue, which any thread may use.
 unsafe impl<U: ?Sized + Send> Send for MappedLockGuard<'_, U> {}
 // SAFETY: as above; a shared guard gives `&U` and nothing else.
 unsafe impl<U: ?Sized + Sync> Sync for MappedLockGuard<'_, U> {}
-// SAFETY: the guard is a `&mut U` and an `Arc<Lock<T>>`, which is Send if `T: Send`.
+// SAFETY: the guard consists of a `&mut U` and an `Arc<Lock<T>>`, which is Send if `T: Send`.
 unsafe impl<T: ?Sized + Send, U: ?Sized + Send> Send for OwnedMappedLockGuard<T, U> {}
 // SAFETY: a shared guard gives `&U`; the `Arc<Lock<T>>` in it is Sync if `T: Send`.
 unsafe impl<T: ?Sized + Send, U: ?Sized + Sync> Sync for OwnedMappedLockGuard<T, U> {}
 
-/// A held lock that is released by drop.
-struct Held<R: ToRaw>(R);
+/// A held lock. Its drop releases it.
+struct Held<R: LockRef>(R);
 
-impl<R: ToRaw> Drop for Held<R> {
+impl<R: LockRef> Drop for Held<R> {
     #[inline]
     fn drop(&mut self) {
         self.0.raw().unlock();
@@ -118,9 +118,9 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
     ///
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
-    pub(crate) unsafe fn new(lock: &'a Lock<T>, place: Caller) -> Self {
+    pub(crate) unsafe fn new(lock: &'a Lock<T>, location: Caller) -> Self {
         let guard = LockGuard { lock, _value: PhantomData };
-        lock.raw().note_holder(place);
+        lock.raw().note_holder(location);
         guard
     }
 
@@ -190,9 +190,9 @@ impl<T: ?Sized> OwnedLockGuard<T> {
     ///
     /// The caller holds `lock`, and gives it to the guard.
     #[inline(always)]
-    pub(crate) unsafe fn new(lock: Arc<Lock<T>>, place: Caller) -> Self {
+    pub(crate) unsafe fn new(lock: Arc<Lock<T>>, location: Caller) -> Self {
         let guard = OwnedLockGuard { lock, _value: PhantomData };
-        guard.lock.raw().note_holder(place);
+        guard.lock.raw().note_holder(location);
         guard
     }
 
@@ -299,9 +299,9 @@ impl<'a, U: ?Sized> MappedLockGuard<'a, U> {
     }
 }
 
-/// `U: 'static`, because the type of the new guard does not mention `U` any more: a lifetime in it would be forgotten, and
-/// the new part could outlive what it refers to. (The first [`OwnedLockGuard::map`] keeps `T`.) To reach further into a `U`
-/// that borrows, do it in the first `map`.
+/// `U: 'static`, because the type of the new guard does not mention `U`: it would drop a lifetime of `U`, and the new
+/// part could outlive what it refers to. (The first [`OwnedLockGuard::map`] keeps `T`.) To narrow to a part of a `U`
+/// that borrows, do so in the first `map`.
 impl<T: ?Sized, U: ?Sized + 'static> OwnedMappedLockGuard<T, U> {
     /// Narrows the guard further.
     ///
@@ -448,8 +448,8 @@ formats_as_its_value! {
     [T: ?Sized, U: ?Sized] OwnedMappedLockGuard<T, U>, U;
 }
 
-/// What must not compile: a guard is invariant in what can be written through it, and outlives neither its lock nor a
-/// reference that leads through it.
+/// Code that must not compile. A guard is invariant in what it can write, and outlives neither its lock nor a reference
+/// that was reached through it.
 ///
 /// ```compile_fail,E0308
 /// # use waitline_lock::MappedLockGuard;
@@ -465,8 +465,8 @@ formats_as_its_value! {
 /// }
 /// ```
 ///
-/// An owned guard that is mapped twice remembers the lifetimes of its first part: this victim would be used after it is
-/// freed.
+/// An owned guard that is mapped twice keeps the lifetimes of its first part. Otherwise this victim would be used after
+/// it is freed.
 ///
 /// ```compile_fail
 /// use std::sync::Arc;
@@ -488,7 +488,7 @@ formats_as_its_value! {
 /// }
 /// ```
 ///
-/// Nor does any other guard let a reference out by way of a leaked part, mapped once or twice:
+/// Nor does any other guard let a reference escape through a leaked part, mapped once or twice:
 ///
 /// ```compile_fail
 /// use std::sync::Arc;

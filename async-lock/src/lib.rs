@@ -1,5 +1,5 @@
-//! A strictly fair async [`Lock`] at the price of a thread mutex, and a [`Condition`] without a thundering herd, with the
-//! meaning of Python's `asyncio.Lock` and `asyncio.Condition`. For any executor, and for threads.
+//! A strictly fair async [`Lock`] that costs as little as a thread mutex, and a [`Condition`] without a thundering
+//! herd, with the semantics of Python's `asyncio.Lock` and `asyncio.Condition`. For any executor, and for threads.
 //!
 //! ```
 //! use waitline_lock::{Condition, Lock};
@@ -24,41 +24,40 @@
 //!
 //! # When another lock is the better choice
 //!
-//! If the lock is never held across an `.await`, `std::sync::Mutex` or `parking_lot::Mutex` is simpler, and under
-//! contention faster: it lets whoever runs take the lock. This lock is for critical sections that await, and for
-//! programs in which nobody may starve.
+//! If the lock is never held across an `.await`, `std::sync::Mutex` or `parking_lot::Mutex` is simpler, and faster
+//! under contention, because it lets any running thread take the lock. This lock is for critical sections that await,
+//! and for programs in which no task may starve.
 //!
-//! That fairness has a price in one place. Two threads that hammer an *empty* critical section are handed the lock in
-//! turns, a task switch each time and often across cores, where a barging lock lets one thread run through several
-//! acquisitions. On 2 workers with 64 tasks an acquisition took about 140 ns, with the barging `async-lock` between 13 and
-//! 130, from round to round; the other FIFO locks took about as long as this one or longer, tokio's at times much less, when
-//! its tasks stayed on one worker. With 2 µs of work outside the lock all of them took the same. `notify_all` is a chain of
-//! hand-offs: on one thread it is the fastest there is, on two workers a barging lock with `event-listener` took 0.6 of its
-//! time. (`cargo run --release -p waitline-benches -- compare lock --only workers`.)
+//! Fairness has a price in two places. Two threads that compete for an *empty* critical section hand the lock to each
+//! other, which costs a task switch for each acquisition, often across cores. A barging lock lets one thread acquire it
+//! several times in a row. With even a little work outside the lock, the difference disappears. And
+//! [`notify_all`](Condition::notify_all) is a chain of hand-offs: on one thread that is fast, on several workers a barging
+//! lock may be faster. `benches/README.md` in the repository has the figures.
 //!
 //! # What is guaranteed
 //!
 //! | | |
 //! |---|---|
-//! | fairness | strict FIFO from the first poll on, by hand-off; nobody barges, `try_lock` included |
-//! | cancellation | a dropped future loses its place, never the lock or a notification |
+//! | fairness | strict FIFO from the first poll on, by hand-off; no call barges, `try_lock` included |
+//! | cancellation | a dropped future loses its position in the queue, never the lock or a notification |
 //! | allocation | none per wait |
 //! | poisoning | none: a panic releases the lock |
-//! | notified waiters | move to the lock's queue; each is woken once, when it holds the lock |
+//! | notified waiters | move to the lock's queue; each one is woken once, when it holds the lock |
 //! | size | `Lock<()>` 16 bytes, guards 8, `Acquire` 48 (64-bit machines) |
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who holds, for the reports of [`waitline-executor`] (or of your own, with
-//!   [`waitline::diagnostics`]), and calls each lock by its label. Without it that costs not a byte and not an instruction.
-//! - `loom`: together with `--cfg loom` the lock runs on loom's primitives, so that you can model-check your own code on
-//!   top of it. See [`waitline::testing`]. Either alone has no effect.
+//! - `diagnostics`: records which tasks wait for each lock and which task holds it, for the reports of
+//!   [`waitline-executor`] (or for your own, with [`waitline::diagnostics`]). Reports name each lock by its label. Without
+//!   the feature this costs no byte and no instruction.
+//! - `loom`: together with `--cfg loom`, the lock runs on loom's primitives, so that you can model-check your own code
+//!   on top of it. See [`waitline::testing`]. Either one alone has no effect.
 //!
 //! # How it is verified
 //!
-//! Loom models at preemption bound 3 of every fast path, hand-off and cancellation (`cargo loom`); tests against the bugs
-//! that libraries of this kind had; a storm on threads; AddressSanitizer and valgrind. `unsafe` is confined to the cell
-//! around the value and its guards; the queue is [`waitline`]'s.
+//! By loom models of every fast path, hand-off and cancellation at preemption bound 3 (`cargo loom`), tests for the
+//! bugs that similar libraries had, a storm on threads, AddressSanitizer, and valgrind. `unsafe` is confined to the
+//! cell around the value and to its guards. The wait queue is [`waitline`]'s.
 //!
 //! [`waitline-executor`]: https://docs.rs/waitline-executor
 //! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/

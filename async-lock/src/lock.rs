@@ -2,7 +2,7 @@
 
 use crate::{
     guard::{LockGuard, OwnedLockGuard},
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, try_lock_or_announce},
+    raw::{LockProtocol, LockRef, QUEUE, RawLock, try_lock_or_announce},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -19,34 +19,34 @@ use waitline::{
     sync::{UnsafeCell, block_on},
 };
 
-/// A mutual exclusion lock whose waiters get it strictly in the order in which they began to wait.
+/// A mutual exclusion lock that its waiters acquire strictly in the order in which they began to wait.
 ///
-/// The meaning is that of Python's `asyncio.Lock`; the value inside and the guard are what a Rust reader expects of a
-/// `Mutex`. It works under any executor, and with threads through [`lock_blocking`](Self::lock_blocking).
+/// Like `asyncio.Lock`, with a value inside and a guard, as a Rust reader expects of a `Mutex`. It works under any
+/// executor, and with threads through [`lock_blocking`](Self::lock_blocking).
 ///
 /// # Fairness
 ///
-/// First in, first out, by hand-off: a release with waiters gives the lock to the one that has waited longest, and the
-/// lock is never free in between. Nobody passes a waiter, [`try_lock`](Self::try_lock) included. A wait begins at its
-/// future's first poll.
+/// First in, first out, by hand-off: a release grants the lock to the waiter that has waited longest, and the lock is
+/// never free in between. No call passes a waiter, [`try_lock`](Self::try_lock) included. A wait begins at its future's
+/// first poll.
 ///
-/// Since the lock is handed over, a waiter that has been given it holds it even before it is polled again: a future
-/// that nobody polls (and nobody drops) keeps the others waiting, like a guard that is kept.
+/// A granted waiter holds the lock even before it is polled again. So a granted future that is neither polled nor
+/// dropped keeps the other waiters waiting, like a guard that is kept.
 ///
 /// # Cancel safety
 ///
-/// A waiting future that is dropped loses its place in the queue and nothing else; if it had been given the lock, the
-/// lock goes to the next waiter.
+/// A waiting future that is dropped loses its position in the queue and nothing else. If it has been granted the lock,
+/// the lock goes to the next waiter.
 ///
 /// # No poisoning
 ///
-/// A guard dropped by a panic releases the lock like any other, as asyncio's `async with` does. If a half made change
-/// must not be seen, put that into the value. A lock may be shared across `catch_unwind` (`RefUnwindSafe`), like std's
-/// `Mutex`: the value is reached only by way of the lock, so a reader expects what the last holder left.
+/// A guard that a panic drops releases the lock like any other, as asyncio's `async with` does. If other holders must
+/// detect a half-made change, record that in the value. A lock may be shared across `catch_unwind` (`RefUnwindSafe`),
+/// like std's `Mutex`: the value is reached only through the lock, so every holder expects what the last one left.
 ///
 /// # Memory ordering
 ///
-/// What was done under the lock happens before whatever the next holder does.
+/// Everything that one holder does under the lock happens before everything that the next holder does under it.
 ///
 /// # Examples
 ///
@@ -71,8 +71,8 @@ unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
 // SAFETY: a shared lock gives `&mut T` to one thread at a time, which is as good as sending the value there and back.
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
-// A panic under the lock poisons nothing, by design: who looks at the value afterwards goes through the lock, as with std's
-// `Mutex` and its `PoisonError::into_inner`. The lock itself is never left half changed.
+// A panic under the lock poisons nothing, by design: later code reaches the value only through the lock, as with std's
+// `Mutex` and its `PoisonError::into_inner`. The lock itself is never half changed.
 impl<T: ?Sized> UnwindSafe for Lock<T> {}
 impl<T: ?Sized> RefUnwindSafe for Lock<T> {}
 
@@ -92,7 +92,7 @@ impl<T> Lock<T> {
     }
 
     const_unless_loom! {
-        /// Gives the lock a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the lock's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static ACCOUNTS: waitline_lock::Lock<Vec<u64>> = waitline_lock::Lock::new(Vec::new()).with_label("accounts");
@@ -104,7 +104,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// Takes the value out of a lock that nobody shares.
+    /// Takes the value out of the lock, which is not shared.
     ///
     /// ```
     /// assert_eq!(waitline_lock::Lock::new(7).into_inner(), 7);
@@ -115,7 +115,7 @@ impl<T> Lock<T> {
 }
 
 impl<T: ?Sized> Lock<T> {
-    /// The value of a lock that nobody shares; no locking needed.
+    /// The value of a lock that is not shared, without locking it.
     ///
     /// ```
     /// let mut lock = waitline_lock::Lock::new(1);
@@ -127,10 +127,10 @@ impl<T: ?Sized> Lock<T> {
         self.value.with_mut(|value| unsafe { &mut *value })
     }
 
-    /// Waits for the lock. The meaning of `asyncio.Lock.acquire`.
+    /// Waits for the lock. Like `asyncio.Lock.acquire`.
     ///
-    /// The place in the queue is taken at the first poll, and a free lock is taken there and then. See the type for
-    /// fairness and cancellation.
+    /// The first poll takes a free lock at once, and otherwise enters the queue. See the type for fairness and
+    /// cancellation.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -143,10 +143,10 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> Acquire<'_, T> {
-        Acquire { waiter: Waiter::new(Via(self), ()) }
+        Acquire { waiter: Waiter::new(LockHandle(self), ()) }
     }
 
-    /// Takes the lock if it is free and nobody waits for it.
+    /// Takes the lock if it is free and has no waiters.
     ///
     /// ```
     /// let lock = waitline_lock::Lock::new(());
@@ -157,14 +157,14 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     #[track_caller]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
-        let place = Caller::here();
+        let location = Caller::here();
         // SAFETY: we have just taken the lock.
-        self.raw.try_lock().then(|| unsafe { LockGuard::new(self, place) })
+        self.raw.try_lock().then(|| unsafe { LockGuard::new(self, location) })
     }
 
-    /// Takes the lock, with this thread parked until its turn comes. Threads and futures share one queue.
+    /// Waits for the lock with the calling thread parked. Threads and futures share one queue.
     ///
-    /// Not for use inside a future: it stops the executor's thread, and with it maybe the holder of the lock.
+    /// Do not call it inside a future: it blocks the executor's thread, which the holder of the lock may need to run.
     ///
     /// ```
     /// let lock = waitline_lock::Lock::new(0);
@@ -184,7 +184,8 @@ impl<T: ?Sized> Lock<T> {
         }
     }
 
-    /// [`lock`](Self::lock) for a guard that owns its way to the lock, and can move into a task or a struct.
+    /// Waits for the lock as [`lock`](Self::lock) does. The guard holds the `Arc`, so that it can move into a task or a
+    /// struct.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -198,10 +199,11 @@ impl<T: ?Sized> Lock<T> {
     #[inline]
     #[track_caller]
     pub fn lock_owned(self: Arc<Self>) -> AcquireOwned<T> {
-        AcquireOwned { waiter: Waiter::new(Via(self), ()) }
+        AcquireOwned { waiter: Waiter::new(LockHandle(self), ()) }
     }
 
-    /// [`try_lock`](Self::try_lock) for an owned guard. The lock's `Arc` is dropped if it fails: clone it first.
+    /// Takes the lock as [`try_lock`](Self::try_lock) does, for an owned guard. A failure drops the `Arc`: clone it
+    /// first.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -212,14 +214,14 @@ impl<T: ?Sized> Lock<T> {
     #[doc(alias = "try_lock_arc")]
     #[track_caller]
     pub fn try_lock_owned(self: Arc<Self>) -> Option<OwnedLockGuard<T>> {
-        let place = Caller::here();
+        let location = Caller::here();
         // SAFETY: we have just taken the lock.
-        self.raw.try_lock().then(|| unsafe { OwnedLockGuard::new(self, place) })
+        self.raw.try_lock().then(|| unsafe { OwnedLockGuard::new(self, location) })
     }
 
-    /// Whether somebody holds the lock now. A hint: it may have changed by the time you look at it.
+    /// Whether the lock is held now. Like `asyncio.Lock.locked`.
     ///
-    /// The meaning of `asyncio.Lock.locked`.
+    /// A hint: it may have changed by the time that the caller looks at it.
     ///
     /// ```
     /// let lock = waitline_lock::Lock::new(());
@@ -230,8 +232,8 @@ impl<T: ?Sized> Lock<T> {
         self.raw.is_locked()
     }
 
-    /// How many futures and threads wait for the lock now; those who wait for a condition's notification are not
-    /// among them.
+    /// The number of futures and threads that wait for the lock now. Waiters for a condition's notification do not
+    /// count.
     ///
     /// ```
     /// assert_eq!(waitline_lock::Lock::new(()).waiters(), 0);
@@ -263,7 +265,7 @@ impl<T> From<T> for Lock<T> {
     }
 }
 
-/// `Lock { data: 5, waiters: 0 }`, or `<locked>` for the data while somebody holds it. Never blocks.
+/// `Lock { data: 5, waiters: 0 }`, or `<locked>` for the data while the lock is held. Never blocks.
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Lock");
@@ -276,9 +278,9 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
 }
 
 /// The handle of a future that waits for the lock.
-pub(crate) struct Via<R>(pub(crate) R);
+pub(crate) struct LockHandle<R>(pub(crate) R);
 
-impl<R: ToRaw> Handle for Via<R> {
+impl<R: LockRef> Handle for LockHandle<R> {
     const CALL: &'static str = "lock";
 
     type Protocol = LockProtocol;
@@ -288,17 +290,17 @@ impl<R: ToRaw> Handle for Via<R> {
         self.0.raw().queue()
     }
 
-    // L1: if a queued waiter that is dropped was the last one, `WAITERS` stays until the unlock that finds nobody.
+    // L1: if the last queued waiter is dropped, `WAITERS` stays set until an unlock finds no waiter.
 
     fn cancel_granted(&self, (): &mut ()) {
         self.0.raw().unlock();
     }
 }
 
-/// Polls a wait for the lock; ready with the way to the lock when the lock is ours.
+/// Polls a wait for the lock. Ready when the lock is ours.
 #[inline(always)]
-fn poll_acquire<R: ToRaw>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<R> {
-    if let Some((Via(lock), ())) = waiter.as_mut().finish_if(|via, ()| via.0.raw().try_lock()) {
+fn poll_acquire<R: LockRef>(mut waiter: Pin<&mut Waiter<LockHandle<R>>>, cx: &mut Context<'_>) -> Poll<R> {
+    if let Some((LockHandle(lock), ())) = waiter.as_mut().finish_if(|handle, ()| handle.0.raw().try_lock()) {
         return Poll::Ready(lock);
     }
     let wait =
@@ -306,7 +308,7 @@ fn poll_acquire<R: ToRaw>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context
             cx,
             |entry| if try_lock_or_announce(entry.word()) { entry.ready() } else { entry.wait_in::<QUEUE>() },
         );
-    wait.map(|(Via(lock), ())| lock)
+    wait.map(|(LockHandle(lock), ())| lock)
 }
 
 pin_project! {
@@ -321,7 +323,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Acquire<'a, T: ?Sized> {
         #[pin]
-        waiter: Waiter<Via<&'a Lock<T>>>,
+        waiter: Waiter<LockHandle<&'a Lock<T>>>,
     }
 }
 
@@ -354,7 +356,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct AcquireOwned<T: ?Sized> {
         #[pin]
-        waiter: Waiter<Via<Arc<Lock<T>>>>,
+        waiter: Waiter<LockHandle<Arc<Lock<T>>>>,
     }
 }
 

@@ -1,17 +1,18 @@
-//! The lock without its value: one atomic byte for the free and the uncontended case, the wait queue for the rest.
+//! [`RawLock`], a lock without a value: one atomic byte decides the free and the uncontended case, the wait queue the
+//! rest.
 //!
-//! | byte | the lock is | waiters | who may change the byte |
+//! | byte | the lock is | waiters | may be changed by |
 //! |---|---|---|---|
-//! | `FREE` | free | none | anybody, to `LOCKED` |
-//! | `LOCKED` | held | none | the holder, to `FREE`; under the mutex, to `LOCKED \| WAITERS` |
+//! | `FREE` | free | none | any thread, to `LOCKED` |
+//! | `LOCKED` | held | none | the holder, to `FREE`; any thread under the mutex, to `LOCKED \| WAITERS` |
 //! | `LOCKED \| WAITERS` | held | in the queue, or cancelled | only under the mutex |
 //! | `WAITERS` alone | impossible | | |
 //!
-//! - **L1** `WAITERS` is set while the queue is not empty (as seen under the mutex). It may outlive the last waiter if that
-//!   is cancelled; the next unlock then finds nobody, and frees the lock.
+//! - **L1** `WAITERS` is set while the queue is not empty (as seen under the mutex). If the last waiter is cancelled,
+//!   the bit may stay set; the next unlock then finds no waiter, and frees the lock.
 //! - **L2** `WAITERS` implies `LOCKED`: a release with waiters hands the lock to the first one and never frees it. So
-//!   no newcomer can barge: it finds `FREE` only when nobody waits.
-//! - **L3** While `WAITERS` is set the byte changes only under the mutex.
+//!   a newcomer cannot barge: it finds `FREE` only if there are no waiters.
+//! - **L3** While `WAITERS` is set, the byte changes only under the mutex.
 
 use crate::lock::Lock;
 use std::{sync::Arc, task::Waker};
@@ -51,16 +52,16 @@ impl RawLock {
         }
     }
 
-    /// Sets what the user calls the lock in reports.
+    /// Sets the label that the user gave the lock, for reports.
     #[inline]
     pub(crate) const fn set_label(&mut self, label: &'static str) {
         self.0.set_label(label);
     }
 
-    /// Notes that whoever calls has got the lock.
+    /// Records, for reports, that the calling task holds the lock, which was taken at `location`.
     #[inline(always)]
-    pub(crate) fn note_holder(&self, place: Caller) {
-        self.0.origin().hold_alone(place);
+    pub(crate) fn note_holder(&self, location: Caller) {
+        self.0.origin().hold_alone(location);
     }
 
     pub(crate) fn queue(&self) -> &WaitQueue<LockProtocol> {
@@ -69,8 +70,8 @@ impl RawLock {
 
     #[inline(always)]
     pub(crate) fn try_lock(&self) -> bool {
-        // The load spares those who will have to wait a failing exchange.
-        // Ordering: Acquire pairs with the Release of whoever freed the lock.
+        // The load saves a failing exchange if the caller will have to wait.
+        // Ordering: Acquire pairs with the Release in `unlock` and `release`.
         self.0.word.load(Ordering::Relaxed) == FREE
             && self.0.word.compare_exchange(FREE, LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
@@ -82,7 +83,7 @@ impl RawLock {
     /// Releases a held lock: hands it to the first waiter, or frees it.
     #[inline(always)]
     pub(crate) fn unlock(&self) {
-        self.0.origin().let_go();
+        self.0.origin().release();
         // Ordering: Release pairs with the Acquire in `try_lock`.
         if self.0.word.load(Ordering::Relaxed) != LOCKED
             || self.0.word.compare_exchange(LOCKED, FREE, Ordering::Release, Ordering::Relaxed).is_err()
@@ -99,17 +100,17 @@ impl RawLock {
     }
 }
 
-/// Takes a free lock, or makes sure that its holder will look at the queue. With the queue's mutex held.
+/// Takes a free lock, or makes sure that its holder will look at the queue. The queue's mutex is held.
 ///
-/// `false`: the caller must enter the queue before it lets go of the mutex (L1).
+/// If it returns `false`, the caller must enter the queue before it releases the mutex (L1).
 pub(crate) fn try_lock_or_announce(word: &AtomicU8) -> bool {
-    // Ordering: Relaxed; what is seen is used only as the expectation of the exchanges below.
+    // Ordering: Relaxed; the value is used only as the expected one of the exchanges below.
     let mut seen = word.load(Ordering::Relaxed);
     loop {
         let (to, success) = match seen {
             // Ordering: Acquire as in `try_lock`.
             FREE => (LOCKED, Ordering::Acquire),
-            // Ordering: Relaxed; the holder finds our waiter by way of the mutex.
+            // Ordering: Relaxed; the holder finds our waiter under the mutex.
             LOCKED => (LOCKED | WAITERS, Ordering::Relaxed),
             _ => return false,
         };
@@ -120,54 +121,52 @@ pub(crate) fn try_lock_or_announce(word: &AtomicU8) -> bool {
     }
 }
 
-/// Announces waiters that have just entered the queue of a lock that the caller holds. With the mutex held.
+/// Announces waiters that have just entered the queue of a lock that the caller holds. The mutex is held.
 pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
-    // Ordering: Relaxed; only the holder (us, or somebody who waits for us to unlock) leaves this state, by way of
-    // the mutex.
+    // Ordering: Relaxed; only the holder (we, or a waiter that we grant the lock) leaves this state, under the mutex.
     queue.word().store(LOCKED | WAITERS, Ordering::Relaxed);
 }
 
-/// Releases a held lock under the mutex. The waker is to be woken after it.
+/// Releases a held lock under the mutex. Returns the waker to be woken after the mutex is released.
 pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
-    queue.origin().let_go();
+    queue.origin().release();
     if queue.len() == 1 {
-        // The last waiter is about to leave: its own unlock may be a fast one again.
-        // Ordering: Relaxed, and a plain store by L3. The byte says LOCKED before and after; what the next holder must see
-        // comes with the grant.
+        // The last waiter is about to be granted: its own unlock may take the fast path again. Ordering: Relaxed, and a
+        // plain store by L3. LOCKED is set before and after; the grant makes our writes visible to the next holder.
         queue.word().store(LOCKED, Ordering::Relaxed);
     }
     match queue.front::<QUEUE>() {
-        // L2: the lock stays LOCKED, and is the waiter's from here on, polled or not.
+        // L2: the lock stays LOCKED. The waiter holds it from here on, polled or not.
         Some(first) => Some(first.grant()),
         None => {
-            // Ordering: Release as in `unlock`. No exchange: while we hold both the lock and the mutex nobody else may
-            // change the byte.
+            // Ordering: Release as in `unlock`. No exchange: while we hold both the lock and the mutex, no other thread
+            // may change the byte.
             queue.word().store(FREE, Ordering::Release);
             None
         }
     }
 }
 
-/// A way to a raw lock, which guards and futures hold: a reference or an `Arc`.
-pub trait ToRaw {
+/// A reference to a lock or an `Arc` of it, as guards and futures hold one.
+pub trait LockRef {
     fn raw(&self) -> &RawLock;
 }
 
-impl ToRaw for &RawLock {
+impl LockRef for &RawLock {
     #[inline(always)]
     fn raw(&self) -> &RawLock {
         self
     }
 }
 
-impl<T: ?Sized> ToRaw for &Lock<T> {
+impl<T: ?Sized> LockRef for &Lock<T> {
     #[inline(always)]
     fn raw(&self) -> &RawLock {
         Lock::raw(self)
     }
 }
 
-impl<T: ?Sized> ToRaw for Arc<Lock<T>> {
+impl<T: ?Sized> LockRef for Arc<Lock<T>> {
     #[inline(always)]
     fn raw(&self) -> &RawLock {
         Lock::raw(self)

@@ -1,10 +1,10 @@
-//! The futures that wait for a [`Condition`]; the phases of a wait, C1 to C3, are in `condition`.
+//! The futures that wait for a [`Condition`]. The phases of a wait and C1 to C3 are in `condition`.
 
 use crate::{
     condition::{Condition, two_locks},
     guard::{LockGuard, OwnedLockGuard},
     lock::Lock,
-    raw::{LockProtocol, QUEUE, RawLock, ToRaw, release},
+    raw::{LockProtocol, LockRef, QUEUE, RawLock, release},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -33,85 +33,85 @@ use waitline::{Handle, Locked, SideList, WaitQueue, Waiter, diagnostics::Caller}
 /// assert_eq!(*until_positive(&changed, number.lock().await).await, 7);
 /// # });
 /// ```
-pub trait Guard: DerefMut + sealed::Guard {}
+pub trait Guard: DerefMut + sealed::Sealed {}
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {}
 impl<T: ?Sized> Guard for OwnedLockGuard<T> {}
 
 pub(crate) mod sealed {
-    use super::{Arc, Caller, Lock, LockGuard, OwnedLockGuard, RawLock, ToRaw};
+    use super::{Arc, Caller, Lock, LockGuard, LockRef, OwnedLockGuard, RawLock};
 
-    pub trait Guard: Sized {
-        /// What is left of the guard without the lock.
-        type Way: ToRaw;
+    pub trait Sealed: Sized {
+        /// The guard's reference to the lock, without the right to its value.
+        type Ref: LockRef;
 
         #[doc(hidden)]
         fn raw(&self) -> &RawLock;
 
-        /// The way to a lock that stays held.
+        /// Gives up the guard without releasing the lock.
         #[doc(hidden)]
-        fn into_way(self) -> Self::Way;
+        fn into_lock(self) -> Self::Ref;
 
         /// # Safety
         ///
-        /// The caller holds the lock, and gives it to the guard. It was taken at `place`.
+        /// The caller holds the lock, and passes it to the guard. (It was taken at `location`, for reports.)
         #[doc(hidden)]
-        unsafe fn from_way(way: Self::Way, place: Caller) -> Self;
+        unsafe fn from_lock(lock: Self::Ref, location: Caller) -> Self;
     }
 
-    impl<'a, T: ?Sized> Guard for LockGuard<'a, T> {
-        type Way = &'a Lock<T>;
+    impl<'a, T: ?Sized> Sealed for LockGuard<'a, T> {
+        type Ref = &'a Lock<T>;
         fn raw(&self) -> &RawLock {
             LockGuard::lock(self).raw()
         }
-        fn into_way(self) -> Self::Way {
+        fn into_lock(self) -> Self::Ref {
             LockGuard::into_held(self)
         }
-        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
+        unsafe fn from_lock(lock: Self::Ref, location: Caller) -> Self {
             // SAFETY: by the caller's word.
-            unsafe { LockGuard::new(way, place) }
+            unsafe { LockGuard::new(lock, location) }
         }
     }
 
-    impl<T: ?Sized> Guard for OwnedLockGuard<T> {
-        type Way = Arc<Lock<T>>;
+    impl<T: ?Sized> Sealed for OwnedLockGuard<T> {
+        type Ref = Arc<Lock<T>>;
         fn raw(&self) -> &RawLock {
             OwnedLockGuard::lock(self).raw()
         }
-        fn into_way(self) -> Self::Way {
+        fn into_lock(self) -> Self::Ref {
             OwnedLockGuard::into_held(self)
         }
-        unsafe fn from_way(way: Self::Way, place: Caller) -> Self {
+        unsafe fn from_lock(lock: Self::Ref, location: Caller) -> Self {
             // SAFETY: by the caller's word.
-            unsafe { OwnedLockGuard::new(way, place) }
+            unsafe { OwnedLockGuard::new(lock, location) }
         }
     }
 }
 
-/// The handle of a wait for a condition.
-struct Waiting<'c, W> {
+/// The handle of a future that waits for a condition.
+struct WaitHandle<'c, L> {
     condition: &'c Condition,
-    lock: W,
+    lock: L,
 }
 
-impl<'c, W: ToRaw> Waiting<'c, W> {
+impl<'c, L: LockRef> WaitHandle<'c, L> {
     /// # Safety
     ///
     /// The caller holds the lock, and gives it to the guard.
-    unsafe fn into_guard<G: Guard<Way = W>>(self, location: Caller) -> (&'c Condition, G) {
+    unsafe fn into_guard<G: Guard<Ref = L>>(self, location: Caller) -> (&'c Condition, G) {
         // SAFETY: by the caller's word.
-        (self.condition, unsafe { G::from_way(self.lock, location) })
+        (self.condition, unsafe { G::from_lock(self.lock, location) })
     }
 
-    /// Gives a notification that will not be used to the next waiter (C3).
+    /// Passes an unused notification to the next waiter (C3).
     fn pass_on(&self, queue: &mut Locked<'_, LockProtocol>) {
-        // No need to announce: a cancelled wait leaves `WAITERS` set if it was queued, and releases next if it was granted.
-        // An error means that the list is in its next life, with another lock: nobody is left who could be notified.
+        // No need to announce: if the cancelled wait was queued, `WAITERS` is still set; if it was granted, it releases
+        // the lock next. An error means that the side list is empty of our waiters, and used with another lock by now.
         _ = self.condition.waiters.transfer::<QUEUE>(queue, 1);
     }
 }
 
-impl<W: ToRaw> Handle for Waiting<'_, W> {
+impl<L: LockRef> Handle for WaitHandle<'_, L> {
     type Protocol = LockProtocol;
 
     fn queue(&self) -> &WaitQueue<LockProtocol> {
@@ -146,9 +146,9 @@ pin_project! {
     /// ```
     #[must_use = "futures do nothing unless polled; dropping this one releases the lock"]
     pub struct Wait<'c, G: Guard> {
-        // New, it holds the lock, and so it does once it is granted.
+        // The waiter holds the lock while it is new, and after it is granted.
         #[pin]
-        waiter: Waiter<Waiting<'c, G::Way>>,
+        waiter: Waiter<WaitHandle<'c, G::Ref>>,
     }
 
     impl<G: Guard> PinnedDrop for Wait<'_, G> {
@@ -163,21 +163,21 @@ pin_project! {
 impl<'c, G: Guard> Wait<'c, G> {
     #[track_caller]
     pub(crate) fn new(condition: &'c Condition, guard: G) -> Self {
-        Wait { waiter: Waiter::new(Waiting { condition, lock: guard.into_way() }, ()) }
+        Wait { waiter: Waiter::new(WaitHandle { condition, lock: guard.into_lock() }, ()) }
     }
 
-    /// Takes the lock out of a wait that has not begun.
+    /// Takes the lock back from a wait that has not begun.
     fn take_lock(self: Pin<&mut Self>) -> Option<(&'c Condition, G)> {
         let mut waiter = self.project().waiter;
         let waiting = waiter.as_mut().finish_if(|_, ()| true);
-        // SAFETY: a wait that has not begun holds the lock, and gives it to the guard.
+        // SAFETY: a wait that has not begun holds the lock, and passes it to the guard.
         waiting.map(|(waiting, ())| unsafe { waiting.into_guard(waiter.location()) })
     }
 
     /// Polls until the lock is held again.
     fn poll_relock(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(&'c Condition, G)> {
         let mut waiter = self.project().waiter;
-        // C1: into the side list, then out of the lock, in one section of the mutex.
+        // C1: enters the side list, then releases the lock, in one section of the mutex.
         let wait = waiter.as_mut().poll_wait(cx, |entry| {
             let waits = entry.wait_in_side_list(|mut queue| {
                 let next = release(&mut queue);
@@ -185,14 +185,14 @@ impl<'c, G: Guard> Wait<'c, G> {
             });
             waits.unwrap_or_else(|foreign| two_locks("wait", foreign))
         });
-        // SAFETY: a wait that is granted holds the lock, and gives it to the guard.
+        // SAFETY: a granted wait holds the lock, and passes it to the guard.
         wait.map(|(waiting, ())| unsafe { waiting.into_guard(waiter.location()) })
     }
 
-    /// Begins anew, with a lock that is held.
+    /// Starts a new wait that has not begun, with a lock that is held.
     fn restart(mut self: Pin<&mut Self>, condition: &'c Condition, guard: G) {
         let location = self.waiter.location();
-        let waiter = Waiter::new(Waiting { condition, lock: guard.into_way() }, ());
+        let waiter = Waiter::new(WaitHandle { condition, lock: guard.into_lock() }, ());
         self.set(Wait { waiter: waiter.called_at(location) });
     }
 }
@@ -248,7 +248,7 @@ where
             Some(first) => first,
             None => ready!(this.wait.as_mut().poll_relock(cx)),
         };
-        // While the predicate runs, the guard sees to it that a panic releases the lock.
+        // The predicate runs while the guard exists, so that a panic releases the lock.
         while (this.condition)(&mut *guard) {
             this.wait.as_mut().restart(condition, guard);
             (_, guard) = ready!(this.wait.as_mut().poll_relock(cx));

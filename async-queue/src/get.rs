@@ -49,7 +49,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     #[inline]
     #[track_caller]
     pub fn get(&self) -> Get<'_, T, S> {
-        Get { waiter: Waiter::new(Getter(self), Request::EMPTY) }
+        Get { waiter: Waiter::new(GetterHandle(self), Request::EMPTY) }
     }
 
     /// Takes an item if there is one. The meaning of `asyncio.Queue.get_nowait`.
@@ -119,9 +119,9 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
 }
 
 /// The handle of a get: what it is granted is an item, or, without one, the news that there will be none.
-struct Getter<'a, S: Store>(&'a AnyQueue<S>);
+struct GetterHandle<'a, S: Store>(&'a AnyQueue<S>);
 
-impl<T, S: Store<Item = T>> Handle for Getter<'_, S> {
+impl<T, S: Store<Item = T>> Handle for GetterHandle<'_, S> {
     const CALL: &'static str = "get";
 
     type Protocol = QueueProtocol<S>;
@@ -172,7 +172,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Getter<'a, S>>,
+        waiter: Waiter<GetterHandle<'a, S>>,
     }
 }
 
@@ -192,12 +192,12 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
         let mut waiter = self.project().waiter;
         let location = waiter.location();
         let mut found = None;
-        let at_once = waiter.as_mut().finish_if(|getter, _| {
+        let at_once = waiter.as_mut().finish_if(|handle, _| {
             let drained;
-            (found, drained) = getter.0.take_now(location);
+            (found, drained) = handle.0.take_now(location);
             found.is_some() || drained
         });
-        if let Some((Getter(queue), _)) = at_once {
+        if let Some((GetterHandle(queue), _)) = at_once {
             return Poll::Ready((queue, found.ok_or(GetError)));
         }
         let wait = waiter.poll_wait(cx, |mut entry| {
@@ -211,7 +211,7 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
                 entry.wait_in::<GETTERS>()
             }
         });
-        let (Getter(queue), request) = ready!(wait);
+        let (GetterHandle(queue), request) = ready!(wait);
         if request.item.is_some() {
             queue.note_taken(location);
         }

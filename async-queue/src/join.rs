@@ -79,14 +79,14 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     /// ```
     #[track_caller]
     pub fn join(&self) -> Join<'_, T, S> {
-        Join { waiter: Waiter::new(Joiner(self), Request::EMPTY) }
+        Join { waiter: Waiter::new(JoinerHandle(self), Request::EMPTY) }
     }
 }
 
 /// The handle of a join.
-struct Joiner<'a, S: Store>(&'a AnyQueue<S>);
+struct JoinerHandle<'a, S: Store>(&'a AnyQueue<S>);
 
-impl<T, S: Store<Item = T>> Handle for Joiner<'_, S> {
+impl<T, S: Store<Item = T>> Handle for JoinerHandle<'_, S> {
     const CALL: &'static str = "join";
 
     type Protocol = QueueProtocol<S>;
@@ -117,7 +117,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Joiner<'a, S>>,
+        waiter: Waiter<JoinerHandle<'a, S>>,
     }
 }
 
@@ -126,7 +126,7 @@ impl<T, S: Store<Item = T>> Future for Join<'_, T, S> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let mut waiter = self.project().waiter;
-        if waiter.as_mut().finish_if(|joiner, _| joiner.0.unfinished() == 0).is_some() {
+        if waiter.as_mut().finish_if(|handle, _| handle.0.unfinished() == 0).is_some() {
             return Poll::Ready(());
         }
         let wait = waiter

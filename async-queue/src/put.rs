@@ -49,7 +49,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     #[inline]
     #[track_caller]
     pub fn put(&self, item: T) -> Put<'_, T, S> {
-        Put { waiter: Waiter::new(Putter(self), Request::new(item)) }
+        Put { waiter: Waiter::new(PutterHandle(self), Request::new(item)) }
     }
 
     /// Puts `item` if there is room that nobody waits for. The meaning of `asyncio.Queue.put_nowait`.
@@ -98,7 +98,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
             Ok(()) => Ok(()),
             Err(TryPutError::Full(item)) => {
                 let request = Request { is_blocking: true, ..Request::new(item) };
-                blocking::wait(Put { waiter: Waiter::new(Putter(self), request) })
+                blocking::wait(Put { waiter: Waiter::new(PutterHandle(self), request) })
             }
             Err(TryPutError::Closed(item)) => Err(PutError(item)),
         }
@@ -125,9 +125,9 @@ fn refused<T>(refusal: Refusal, item: Option<T>) -> TryPutError<T> {
 }
 
 /// The handle of a put or a reserve: what it is granted is a slot.
-pub(crate) struct Putter<'a, S: Store>(pub(crate) &'a AnyQueue<S>);
+pub(crate) struct PutterHandle<'a, S: Store>(pub(crate) &'a AnyQueue<S>);
 
-impl<T, S: Store<Item = T>> Handle for Putter<'_, S> {
+impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
     const CALL: &'static str = "put";
 
     type Protocol = QueueProtocol<S>;
@@ -149,8 +149,8 @@ impl<T, S: Store<Item = T>> Handle for Putter<'_, S> {
 
 /// Waits for a slot, with the mutex held, or takes one; a closed queue ends the wait without one.
 pub(crate) fn wait_for_slot<'w, 'q, T, S: Store<Item = T>>(
-    mut entry: Entry<'w, Putter<'q, S>>,
-) -> Decision<'w, Putter<'q, S>> {
+    mut entry: Entry<'w, PutterHandle<'q, S>>,
+) -> Decision<'w, PutterHandle<'q, S>> {
     match entry.admit(entry.has_waiters::<PUTTERS>()) {
         Ok(()) => {
             entry.room -= 1;
@@ -182,7 +182,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Putter<'a, S>>,
+        waiter: Waiter<PutterHandle<'a, S>>,
     }
 }
 
@@ -193,7 +193,7 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         let mut rejected = None;
-        let at_once = waiter.as_mut().finish_if(|putter, request| match putter.0.put_now(&mut request.item) {
+        let at_once = waiter.as_mut().finish_if(|handle, request| match handle.0.put_now(&mut request.item) {
             Ok(()) => true,
             Err(Refusal::Full) => false,
             Err(Refusal::Closed) => {
@@ -204,7 +204,7 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
         if at_once.is_some() {
             return Poll::Ready(outcome(rejected));
         }
-        let (Putter(queue), mut request) = ready!(waiter.poll_wait(cx, wait_for_slot));
+        let (PutterHandle(queue), mut request) = ready!(waiter.poll_wait(cx, wait_for_slot));
         // The item of a blocking put has entered already.
         if request.item.is_some() {
             queue.section(|queue| queue.put_granted(&mut request.item));

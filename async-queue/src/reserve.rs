@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Closed, PutError, TryReserveError},
-    put::{Putter, wait_for_slot},
+    put::{PutterHandle, wait_for_slot},
     queue::AnyQueue,
     state::{PUTTERS, Refusal, Request},
     store::{Fifo, Store},
@@ -44,7 +44,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     /// ```
     #[track_caller]
     pub fn reserve(&self) -> Reserve<'_, T, S> {
-        Reserve { waiter: Waiter::new(Putter(self), Request::EMPTY) }
+        Reserve { waiter: Waiter::new(PutterHandle(self), Request::EMPTY) }
     }
 
     /// Reserves room if there is some that nobody waits for.
@@ -96,7 +96,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<Putter<'a, S>>,
+        waiter: Waiter<PutterHandle<'a, S>>,
     }
 }
 
@@ -106,14 +106,14 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         let mut outcome = Ok(());
-        let at_once = waiter.as_mut().finish_if(|putter, _| {
-            outcome = putter.0.reserve_now();
+        let at_once = waiter.as_mut().finish_if(|handle, _| {
+            outcome = handle.0.reserve_now();
             !matches!(outcome, Err(Refusal::Full))
         });
         let (queue, is_held) = match at_once {
-            Some((Putter(queue), _)) => (queue, outcome.is_ok()),
+            Some((PutterHandle(queue), _)) => (queue, outcome.is_ok()),
             None => {
-                let (Putter(queue), _) = ready!(waiter.poll_wait(cx, wait_for_slot));
+                let (PutterHandle(queue), _) = ready!(waiter.poll_wait(cx, wait_for_slot));
                 (queue, queue.section(|queue| queue.hold_granted()))
             }
         };

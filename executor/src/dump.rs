@@ -2,7 +2,7 @@
 
 use crate::{registry, task::TaskId, time::now};
 use std::{collections::BTreeSet, fmt, panic::Location};
-use waitline::diagnostics::{self, Holding, Holds, Target, TaskKey, Thing, Waiting, Who};
+use waitline::diagnostics::{self, HeldAs, Holding, Primitive, Target, TaskKey, TaskOrThread, Waiting};
 
 /// The unfinished tasks and, with the feature `diagnostics`, what each waits for and who holds it.
 ///
@@ -138,26 +138,26 @@ struct Record {
 }
 
 impl Record {
-    fn waits_of(&self, is_meant: impl Fn(&Who) -> bool) -> Vec<DumpedWait> {
-        self.waits.iter().filter(|wait| is_meant(&wait.who)).map(|wait| self.tell(wait)).collect()
+    fn waits_of(&self, is_meant: impl Fn(&TaskOrThread) -> bool) -> Vec<DumpedWait> {
+        self.waits.iter().filter(|wait| is_meant(&wait.by)).map(|wait| self.tell(wait)).collect()
     }
 
     /// The threads that wait outside of any task.
     fn threads(&self) -> Vec<DumpedTask> {
-        let outside = self.waits.iter().filter(|wait| wait.who.task.is_none());
-        let names: BTreeSet<&str> = outside.map(|wait| &*wait.who.text).collect();
+        let outside = self.waits.iter().filter(|wait| wait.by.task.is_none());
+        let names: BTreeSet<&str> = outside.map(|wait| &*wait.by.name).collect();
         let thread = |text: &str| DumpedTask {
             key: None,
             name: None,
             text: text.to_owned(),
             place: None,
-            waits: self.waits_of(|who| who.task.is_none() && who.text == text),
+            waits: self.waits_of(|who| who.task.is_none() && who.name == text),
         };
         names.into_iter().map(thread).collect()
     }
 
     fn tell(&self, wait: &Waiting) -> DumpedWait {
-        let called = wait.place.map(|place| format!(", called at {place},")).unwrap_or_default();
+        let called = wait.location.map(|place| format!(", called at {place},")).unwrap_or_default();
         let told = |primitive, text, holders| DumpedWait { primitive, text, holders };
         match wait.target {
             Target::Primitive(thing, call) => {
@@ -182,34 +182,34 @@ impl Record {
     }
 
     /// Who holds up those who wait for `thing` in the method `call`.
-    fn holders(&self, thing: &Thing, call: &str) -> Vec<Holder> {
-        let holds = self.holds.iter().filter(|hold| hold.thing == thing.id);
-        let taken = holds.filter_map(|Holding { who, place, holds, .. }| match holds {
-            Holds::Turn => Some(("held by", who, "which took it at", *place)),
+    fn holders(&self, thing: &Primitive, call: &str) -> Vec<Holder> {
+        let holds = self.holds.iter().filter(|hold| hold.primitive == thing.id);
+        let taken = holds.filter_map(|Holding { by, location, held_as, .. }| match held_as {
+            HeldAs::Primitive => Some(("held by", by, "which took it at", *location)),
             // Items hold up nobody but those who wait until all are done.
-            Holds::Item if call == "join" => {
-                Some(("an item of it is with", who, "which took it and has not done it, at", *place))
+            HeldAs::Item if call == "join" => {
+                Some(("an item of it is with", by, "which took it and has not done it, at", *location))
             }
-            Holds::Item => None,
+            HeldAs::Item => None,
         });
         // What was given to a waiter is as good as taken by it.
         let granted = self.waits.iter().filter_map(|wait| match wait.target {
             Target::Primitive(other, _) if wait.granted && other.id == thing.id => {
-                Some(("given to", &wait.who, "which has not been polled since it called at", wait.place?))
+                Some(("given to", &wait.by, "which has not been polled since it called at", wait.location?))
             }
             _ => None,
         });
-        let holder = |(how, who, since, place): (&str, &Who, &str, &Location<'_>)| {
+        let holder = |(how, who, since, place): (&str, &TaskOrThread, &str, &Location<'_>)| {
             let finished = who.task.is_some_and(|(runtime, id)| !registry::contains(runtime, TaskId(id)));
             let finished = if finished { " (finished by now)" } else { "" };
-            Holder { task: who.task, text: format!("{how} {}{finished}, {since} {place}", who.text) }
+            Holder { task: who.task, text: format!("{how} {}{finished}, {since} {place}", who.name) }
         };
         taken.chain(granted).map(holder).collect()
     }
 }
 
 /// A primitive in short: its type, and what the user calls it.
-fn name(Thing { kind, label, .. }: &Thing) -> String {
+fn name(Primitive { kind, label, .. }: &Primitive) -> String {
     match label {
         Some(label) => format!("{kind} \"{label}\""),
         None => (*kind).to_owned(),

@@ -1,8 +1,8 @@
-//! What a `Debug` that never blocks shows of values that are being changed.
+//! [`busy_or`], for `Debug` implementations that never block.
 
 use std::fmt;
 
-/// The value, or `<busy>` while it is being changed: for a `Debug` that only tries to take a mutex.
+/// Formats as the value, or as `<busy>` if there is none: for a `Debug` that only tries to take a mutex.
 ///
 /// ```
 /// use waitline::busy_or;

@@ -1,4 +1,4 @@
-//! What panics of wakers do: none keeps another waiter asleep.
+//! [`FirstPanic`]: a waker that panics must not prevent the wake-up of another waiter.
 
 use std::{
     any::Any,
@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-/// Lets work go on after a panic, and the first panic after the work.
+/// Runs every closure even if some panic, then resumes the first panic.
 ///
 /// ```
 /// use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,21 +37,22 @@ impl FirstPanic {
         FirstPanic(None)
     }
 
-    /// Runs `f`, and keeps its panic if it is the first.
+    /// Runs `f`, and keeps its panic if it is the first. Later panics are dropped.
     ///
-    /// In the middle of a panic that is under way already, later ones end here as well: see [`resume`](Self::resume).
+    /// It catches panics even if the thread is panicking already: see [`resume`](Self::resume).
     #[inline]
     pub fn catch(&mut self, f: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(f)) {
             match self.0 {
                 None => self.0 = Some(panic),
-                // A payload's own drop may panic as well; the work matters more than its memory.
+                // A payload's own drop may panic as well, so it is leaked.
                 Some(_) => mem::forget(panic),
             }
         }
     }
 
-    /// Lets the first panic go on, if there was one; but not in the middle of another, which would abort the process.
+    /// Resumes the first panic, if there was one. If the thread is panicking already, drops it instead, because two
+    /// panics at once would abort the process.
     #[inline]
     pub fn resume(self) {
         match self.0 {
@@ -62,7 +63,8 @@ impl FirstPanic {
     }
 }
 
-/// Runs foreign code, such as a waker's. Its panic goes on, but not in the middle of another, which would abort the process.
+/// Runs foreign code, such as a waker's. Drops its panic if the thread is panicking already, because two panics at once
+/// would abort the process.
 #[inline]
 pub(crate) fn foreign(f: impl FnOnce()) {
     if !thread::panicking() {

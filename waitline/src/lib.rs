@@ -1,9 +1,9 @@
 //! The wait queue under the Waitline primitives: strictly FIFO, intrusive, without an allocation per wait, and with a
 //! safe interface.
 //!
-//! If you want a lock, an event, a semaphore or a queue, take [`waitline-lock`], [`waitline-event`], [`waitline-sem`] or
-//! [`waitline-queue`]. This crate is for those who build a primitive of their own, and for whoever tests code on top of
-//! the primitives (module `testing`, with the feature of that name).
+//! If you want a lock, an event, a semaphore or a queue, use [`waitline-lock`], [`waitline-event`], [`waitline-sem`] or
+//! [`waitline-queue`]. Use this crate to build a primitive of your own, and to test code on top of the primitives
+//! (module `testing`, with the feature of that name).
 //!
 //! [`waitline-lock`]: https://docs.rs/waitline-lock
 //! [`waitline-event`]: https://docs.rs/waitline-event
@@ -12,10 +12,10 @@
 //!
 //! # A primitive in thirty lines
 //!
-//! A gate that lets one waiter through at each `open`. [`Waiter::wait`] drives the wait: its closure runs once, with the
-//! mutex held, and says whether the waiter is [`ready`](Entry::ready) or must [`wait_in`](Entry::wait_in) a list. A method that
-//! gives something away [grants](Front::grant) the [`front`](Locked::front) waiter. And a [`Handle`] says what becomes of a grant
-//! whose waiter is dropped.
+//! A gate that admits one waiter at each `open`. [`Waiter::wait`] drives the wait: its closure runs once, with the
+//! mutex held, and decides whether the waiter is [`ready`](Entry::ready) or must [`wait_in`](Entry::wait_in) a list. A
+//! method that releases something [grants](Front::grant) it to the [`front`](Locked::front) waiter. A [`Handle`]
+//! decides what happens to a grant whose waiter is dropped.
 //!
 //! ```
 //! use std::pin::pin;
@@ -61,8 +61,8 @@
 //! assert!(waitline::testing::poll_once(waiting.as_mut()).is_ready());
 //! ```
 //!
-//! There is no call that can be made in a wrong order: an [`Entry`] is consumed by its decision, a wrong list number does not
-//! compile, and a wait that is over says so when it is polled:
+//! No call can be made in a wrong order. A decision consumes its [`Entry`], a wait that is over panics if it is polled,
+//! and a wrong list number does not compile:
 //!
 //! ```compile_fail
 //! # use waitline::{Handle, OneList, WaitQueue, Waiter};
@@ -78,9 +78,10 @@
 //! _ = waiter.as_mut().poll_wait(&mut cx, |entry| entry.wait_in::<1>()); // the queue has one list, number 0
 //! ```
 //!
-//! A named future pins its [`Waiter`] structurally (with pin-project-lite, say) and calls [`poll_wait`](Waiter::poll_wait) in its
-//! own `poll`. A [`Protocol`] of one's own adds an atomic word for fast paths and more lists. `tests/toy` in the repository is a
-//! larger primitive, with data that travel with a waiter, a side list, and wake-ups in rounds.
+//! A named future pins its [`Waiter`] structurally (for example with pin-project-lite) and calls
+//! [`poll_wait`](Waiter::poll_wait) in its own `poll`. Your own [`Protocol`] can add an atomic word for fast paths, and
+//! more lists. `tests/toy` in the repository is a larger primitive, with data in its waiters, a side list, and wake-ups
+//! in rounds.
 //!
 //! # What is guaranteed
 //!
@@ -88,37 +89,38 @@
 //! |---|---|
 //! | order | the waiters of a list are granted in the order in which they entered it |
 //! | allocation | none: the waiter lives in its future, the list is made of waiters |
-//! | cancellation | a dropped waiter is unlinked in constant time, or its grant is given to [`Handle::cancel_granted`] |
+//! | cancellation | a dropped waiter is unlinked in constant time, or [`Handle::cancel_granted`] passes its grant on |
 //! | a grant | happens before the poll that sees it; that poll takes no mutex |
 //! | wakers | cloned before the mutex is taken, woken and dropped after it is released |
-//! | a forgotten future | keeps what it was granted; it is not unsound |
-//! | misuse | whatever a [`Handle`] or [`Protocol`] in safe code does, a linked waiter is never freed: it ends in a panic or an abort (the head of `src/queue/mod.rs` lists the cases) |
+//! | a leaked future | keeps what it was granted; this is sound |
+//! | misuse | whatever a [`Handle`] or [`Protocol`] in safe code does, a linked waiter is never freed: misuse ends in a panic or an abort (the head of `src/queue/mod.rs` lists the cases) |
 //!
-//! A wake-up that polls the same primitive inline (some executors do) works; a chain of n of them is n stack frames deep.
+//! A waker may poll a future of the same primitive inline, as some executors do. A chain of n such wake-ups needs n
+//! stack frames.
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits for what and who holds it; see the module [`diagnostics`]. Without it not a byte
-//!   and not an instruction is spent on that.
+//! - `diagnostics`: records which tasks wait, for what, and which tasks hold it; see the module [`diagnostics`].
+//!   Without the feature this costs no byte and no instruction.
 //! - `testing`: the module `testing`, a test kit.
-//! - `loom`: together with `--cfg loom`, all synchronization of this crate and of those on top of it is loom's. Either
-//!   alone has no effect.
+//! - `loom`: together with `--cfg loom`, all synchronization of this crate and of the crates on top of it is loom's.
+//!   Either one alone has no effect.
 //!
 //! # How it is verified
 //!
-//! Loom models at preemption bound 3 (`cargo loom`), tests with polling by hand and with wakers that misbehave,
-//! AddressSanitizer and valgrind. Raw pointers live in one folder, `src/queue`, whose head lists the invariants that each
-//! `SAFETY` comment cites.
+//! By loom models at preemption bound 3 (`cargo loom`), tests that poll by hand and use misbehaving wakers,
+//! AddressSanitizer, and valgrind. All raw pointers are in one folder, `src/queue`. The head of its `mod.rs` lists the
+//! invariants that the `SAFETY` comments cite.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod busy;
-// What is in it is there without the feature too, and does nothing then.
+// Its items exist without the feature, too, and do nothing then.
 #[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod diagnostics;
 mod first_panic;
 mod queue;
-// What is in it is there on loom too, by another definition.
+// Its items exist under loom, too, with other definitions.
 #[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod sync;
 #[cfg(feature = "testing")]

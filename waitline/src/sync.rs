@@ -1,5 +1,5 @@
-//! The one switch between real synchronization and loom's: every crate of the family takes its atomics, its mutex, its
-//! cells, its `Arc` and its way to block a thread from here, so that the same source is shipped and model-checked.
+//! The one switch between real synchronization and loom's. Every crate of the workspace takes its atomics, mutex,
+//! cells, `Arc` and `block_on` from here, so that the same source is shipped and model-checked.
 //!
 //! Under `cfg(all(loom, feature = "loom"))` these are loom's; otherwise they are std's, and parking_lot's 1-byte mutex.
 
@@ -22,17 +22,17 @@ mod imp {
         static ALONE: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// Says whether this thread is alone, so that nobody could end a wait of its: [`block_on`] then panics instead of parking
-    /// it for ever. For simulations. Returns what was said before.
+    /// Sets whether this thread is alone: no other thread could end a wait of it, so [`block_on`] panics instead of
+    /// parking it for ever. For simulations. Returns the previous setting.
     pub fn set_alone(alone: bool) -> bool {
         ALONE.replace(alone)
     }
 
-    /// Waits for `future` with the calling thread parked.
+    /// Blocks the calling thread until `future` is ready: the thread is parked meanwhile.
     ///
     /// # Panics
     ///
-    /// If it would have to wait on a thread that is [alone](set_alone).
+    /// If it has to wait and the thread is [alone](set_alone).
     #[track_caller]
     pub fn block_on<F: Future>(future: F) -> F::Output {
         if !ALONE.get() {
@@ -47,7 +47,7 @@ mod imp {
         }
     }
 
-    /// [`std::cell::UnsafeCell`] with the access methods of loom's twin, which checks every access for a data race.
+    /// [`std::cell::UnsafeCell`] with the access methods of loom's cell, which checks every access for a data race.
     ///
     /// ```
     /// use waitline::sync::UnsafeCell;
@@ -72,7 +72,7 @@ mod imp {
             Self(std::cell::UnsafeCell::new(value))
         }
 
-        /// Takes the value out; safe, because nobody can share an owned cell.
+        /// Takes the value out. This is safe, because an owned cell is not shared.
         ///
         /// ```
         /// assert_eq!(waitline::sync::UnsafeCell::new("value").into_inner(), "value");
@@ -109,7 +109,7 @@ mod imp {
         }
     }
 
-    /// Emits the function as written: outside loom the shim's constructors are `const`.
+    /// Emits the function as written. Outside loom, constructors are `const`.
     #[doc(hidden)]
     #[macro_export]
     macro_rules! const_unless_loom {
@@ -123,7 +123,7 @@ mod imp {
     pub use loom::sync::{Arc, MutexGuard, atomic};
     pub use loom::thread;
 
-    /// No model is a simulation: does nothing.
+    /// Does nothing: a model is not a simulation.
     pub fn set_alone(alone: bool) -> bool {
         alone
     }
@@ -180,7 +180,7 @@ mod imp {
         }
     }
 
-    /// Drops the `const`: loom registers every object that it tracks at run time.
+    /// Emits the function without `const`, because loom registers every object at run time.
     #[doc(hidden)]
     #[macro_export]
     macro_rules! const_unless_loom {

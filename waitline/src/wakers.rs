@@ -1,13 +1,13 @@
-//! The wakers of one round of grants, woken after the mutex is released.
+//! [`Wakers`]: the wakers of one round of grants, to be woken after the mutex is released.
 
 use crate::{FirstPanic, foreign};
 use arrayvec::ArrayVec;
 use std::{fmt, task::Waker};
 
-/// Up to `N` wakers, kept in place without an allocation.
+/// A batch of up to `N` wakers, stored inline without an allocation.
 ///
-/// Collect them under the mutex, release it, then [`wake_all`](Self::wake_all). A primitive with more than `N` waiters
-/// to wake goes in rounds; what makes its wake-up atomic is that the waiters are chosen before the first round.
+/// Collect wakers under the mutex, release it, then call [`wake_all`](Self::wake_all). A primitive with more than `N`
+/// waiters to wake does so in rounds. Its wake-up is atomic if it chooses the waiters before the first round.
 ///
 /// ```
 /// use waitline::{Wakers, testing::CountingWaker};
@@ -21,7 +21,7 @@ use std::{fmt, task::Waker};
 pub struct Wakers<const N: usize = 32>(ArrayVec<Waker, N>);
 
 impl<const N: usize> Wakers<N> {
-    /// No wakers.
+    /// An empty batch.
     ///
     /// ```
     /// assert!(waitline::Wakers::<8>::new().is_empty());
@@ -31,7 +31,7 @@ impl<const N: usize> Wakers<N> {
         Wakers(ArrayVec::new())
     }
 
-    /// Whether the round is over.
+    /// Whether there are `N` wakers, so that the round is over.
     ///
     /// ```
     /// use std::task::Waker;
@@ -44,7 +44,7 @@ impl<const N: usize> Wakers<N> {
         self.0.is_full()
     }
 
-    /// Whether there is nobody to wake.
+    /// Whether there is no waker.
     ///
     /// ```
     /// assert!(waitline::Wakers::<8>::new().is_empty());
@@ -58,7 +58,7 @@ impl<const N: usize> Wakers<N> {
     ///
     /// # Panics
     ///
-    /// If there are `N` already.
+    /// If there are `N` wakers already.
     ///
     /// ```
     /// use waitline::{Wakers, testing::CountingWaker};
@@ -72,12 +72,13 @@ impl<const N: usize> Wakers<N> {
         self.0.push(waker);
     }
 
-    /// Wakes all, in the order in which they were added, and is empty again.
+    /// Wakes all, in the order in which they were added, and leaves the batch empty.
     ///
     /// # Panics
     ///
-    /// If a waker panics. The others are woken first; the first panic goes on, later ones are dropped. In the middle of
-    /// another panic all of them are dropped, for two at once would abort the process.
+    /// If a waker panics. The other wakers are woken first; then the first panic is resumed, and later ones are
+    /// dropped. If the thread is panicking already, all of them are dropped, because two panics at once would abort the
+    /// process.
     ///
     /// ```
     /// use waitline::{Wakers, testing::CountingWaker};
@@ -89,7 +90,7 @@ impl<const N: usize> Wakers<N> {
     /// ```
     #[inline]
     pub fn wake_all(&mut self) {
-        // The common rounds need no net: with nobody after it, a panicking waker costs nobody a wake-up.
+        // The common rounds need no `FirstPanic`: no waker comes after a single one that panics.
         if self.0.len() <= 1 { self.0.pop().wake_them() } else { self.wake_many() }
     }
 
@@ -102,7 +103,8 @@ impl<const N: usize> Wakers<N> {
     }
 }
 
-/// What [`Locked::unlock_and_wake`](crate::Locked::unlock_and_wake) wakes: a [`Waker`], an `Option` of one, or [`Wakers`].
+/// The argument of [`Locked::unlock_and_wake`](crate::Locked::unlock_and_wake): a [`Waker`], an `Option` of one, or
+/// [`Wakers`].
 pub trait WakeAll {
     #[doc(hidden)]
     fn wake_them(self);

@@ -136,7 +136,7 @@ mod names {
         let _announced = enter(|| Task { key: (17, 4), describe: |_| panic!("no name") });
         let (lock, condition) = (Arc::new(Lock::new(())), Condition::new());
         let guard = lock.clone().try_lock_owned().unwrap();
-        assert!(holds().iter().any(|hold| hold.who.text == "task 4 (its name panicked)"));
+        assert!(holds().iter().any(|hold| hold.by.name == "task 4 (its name panicked)"));
         let mut wait = queued(condition.wait(guard));
         let guard = lock.clone().try_lock_owned().unwrap();
         let mut queued = queued(lock.clone().lock_owned());

@@ -1,12 +1,13 @@
-//! Who waits for what, and who holds it: a record that the primitives keep with the feature `diagnostics`.
+//! A record of the tasks that wait and of what they wait for and hold, kept with the feature `diagnostics`.
 //!
-//! Without the feature everything here is of size zero and does nothing. With it, every wait and every acquisition is noted in
-//! one table of the process, with the place in the source of the call; that costs a lock and a few allocations each, and is
-//! meant for tests and for the hunt for a hang.
+//! Without the feature, everything here has size zero and does nothing. With it, one table of the process records every
+//! wait and every acquisition, with the source location of the call. Each record costs a lock and a few allocations, so
+//! use the feature in tests and to find the cause of a hang.
 //!
-//! A primitive keeps an [`Origin`] (its [`WaitQueue`](crate::WaitQueue) brings one along), and says who holds it. An executor
-//! [announces](enter) which task it polls, and can tell what a task [waits](Wait) for besides primitives. [`waits`] and
-//! [`holds`] read the table.
+//! A primitive keeps an [`Origin`], which its [`WaitQueue`](crate::WaitQueue) contains, and records its holders there.
+//! An executor [announces](enter) the task that it polls, and can record what a task [waits](Wait) for besides
+//! primitives.
+//! [`waits`] and [`holds`] read the table.
 
 #[cfg(not(feature = "diagnostics"))]
 mod off;
@@ -25,83 +26,83 @@ use std::{panic::Location, time::Instant};
 #[cfg(all(loom, feature = "loom", feature = "diagnostics"))]
 compile_error!("the feature `diagnostics` keeps its table outside of the models: leave it out together with `loom`");
 
-/// Names a task: the address of its runtime, and its number there.
+/// The identity of a task: the address of its runtime, and its number there.
 pub type TaskKey = (usize, u64);
 
 /// A task, as its executor announces it.
 #[derive(Debug, Clone, Copy)]
 pub struct Task {
-    /// Which one it is.
+    /// The identity of the task.
     pub key: TaskKey,
-    /// Says what it is called in reports, such as `task 3 "teller"`. Called without any mutex held; a panic is replaced by
-    /// the task's number.
+    /// Returns the name of the task in reports, such as `task 3 "teller"`. It is called without any mutex held. If it
+    /// panics, reports show the task's number instead.
     pub describe: fn(TaskKey) -> String,
 }
 
-/// Somebody who waits for something or holds it.
+/// The task, or the thread outside of any task, that waits for something or holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
-    /// The task, if it was announced.
+pub struct TaskOrThread {
+    /// The task, if its executor announced it.
     pub task: Option<TaskKey>,
-    /// What it is called in reports: the task, or the thread.
-    pub text: String,
+    /// The name of the task or of the thread in reports.
+    pub name: String,
 }
 
 /// A primitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Thing {
+pub struct Primitive {
     /// Its number, unique within the process.
     pub id: u64,
     /// Its type.
     pub kind: &'static str,
-    /// What the user calls it.
+    /// The label that the user gave it.
     pub label: Option<&'static str>,
-    /// Where it was made.
+    /// The location where it was created.
     pub created: &'static Location<'static>,
 }
 
-/// What is waited for.
+/// What a wait is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// A turn at a primitive, by the method of this name.
-    Primitive(Thing, &'static str),
+    /// A grant of a primitive, by the method of this name.
+    Primitive(Primitive, &'static str),
     /// The end of a task.
     Task(TaskKey),
     /// A point in time; None for one that never comes.
     Time(Option<Instant>),
 }
 
-/// A wait that is going on.
+/// A wait that has begun and is not over.
 #[derive(Debug, Clone)]
 pub struct Waiting {
-    /// Who waits.
-    pub who: Who,
-    /// Where the wait was called for, if that is known.
-    pub place: Option<&'static Location<'static>>,
-    /// For what.
+    /// The task or thread that waits.
+    pub by: TaskOrThread,
+    /// The location of the call that waits, if it is known.
+    pub location: Option<&'static Location<'static>>,
+    /// What the wait is for.
     pub target: Target,
-    /// Whether it was given already to the one who waits, who was not polled since.
+    /// Whether the waiter has been granted what it waits for, and has not been polled since.
     pub granted: bool,
 }
 
-/// How something is held.
+/// What is held of a primitive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// The primitive, or a part of it.
-    Turn,
+pub enum HeldAs {
+    /// The primitive itself, or some of its permits.
+    Primitive,
     /// An item that was taken out of it and is not done.
     Item,
 }
 
-/// Something that somebody holds.
+/// A primitive, or an item of it, that a task or thread holds.
 #[derive(Debug, Clone)]
 pub struct Holding {
-    /// Who took it.
-    pub who: Who,
-    /// Where it was taken.
-    pub place: &'static Location<'static>,
-    /// The number of the primitive.
-    pub thing: u64,
-    /// How it is held.
-    pub holds: Holds,
+    /// The task or thread that took it.
+    pub by: TaskOrThread,
+    /// The location where it was taken.
+    pub location: &'static Location<'static>,
+    /// The [number](Primitive::id) of the primitive.
+    pub primitive: u64,
+    /// What is held of the primitive.
+    pub held_as: HeldAs,
 }

@@ -1,132 +1,132 @@
-//! Nothing is recorded: no field, no code.
+//! The record without the feature `diagnostics`: no fields, no code.
 
 use super::{Holding, Task, TaskKey, Waiting};
 use std::{marker::PhantomData, time::Instant};
 
-/// A place in the source; nothing without the feature.
+/// A source location; nothing without the feature.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller(());
 
 impl Caller {
-    /// The place of the caller.
+    /// The location of the caller.
     #[inline(always)]
     pub const fn here() -> Self {
         Caller(())
     }
 }
 
-/// Who runs on this thread now; nothing without the feature.
+/// The task or thread that runs now; nothing without the feature.
 #[derive(Debug, Default)]
 pub struct Current(());
 
 impl Current {
-    /// Asks for the name of the task that is announced, or of the thread.
+    /// Finds the name of the announced task, or of the thread if there is none.
     #[inline(always)]
     pub fn get() -> Self {
         Current(())
     }
 }
 
-/// What a primitive is called in reports; nothing without the feature.
+/// The identity of a primitive in reports; nothing without the feature.
 #[derive(Debug)]
 pub struct Origin(());
 
 impl Origin {
-    /// That of a primitive of type `kind`, made by the caller.
+    /// The identity of a primitive of type `kind`, created by the caller.
     #[inline(always)]
     pub const fn new(kind: &'static str) -> Self {
         _ = kind;
         Origin(())
     }
 
-    /// Sets the type.
+    /// Sets the primitive's type.
     #[inline(always)]
     pub const fn set_kind(&mut self, kind: &'static str) {
         _ = kind;
     }
 
-    /// Sets what the user calls it.
+    /// Sets the label that the user gave the primitive.
     #[inline(always)]
     pub const fn set_label(&mut self, label: &'static str) {
         _ = label;
     }
 
-    /// Notes that the caller holds it alone from now on.
+    /// Records that the caller is now the only holder.
     #[inline(always)]
-    pub fn hold_alone(&self, place: Caller) {
-        _ = place;
+    pub fn hold_alone(&self, location: Caller) {
+        _ = location;
     }
 
-    /// Notes that it is not held alone any more.
+    /// Records that the only holder has released the primitive.
     #[inline(always)]
-    pub fn let_go(&self) {}
+    pub fn release(&self) {}
 
-    /// Notes that the caller holds a part of it.
+    /// Records that the caller is one of several holders.
     #[inline(always)]
-    pub fn hold(&self, place: Caller) -> Hold {
-        _ = place;
+    pub fn hold(&self, location: Caller) -> Hold {
+        _ = location;
         Hold(())
     }
 
-    /// Notes that the caller has taken an item out of it.
+    /// Records that the caller has taken an item out.
     #[inline(always)]
-    pub fn take_item(&self, place: Caller) {
-        _ = place;
+    pub fn take_item(&self, location: Caller) {
+        _ = location;
     }
 
-    /// Notes that an item was done.
+    /// Records that an item is done.
     #[inline(always)]
     pub fn item_done(&self) {}
 
-    /// Notes that all items were done.
+    /// Records that all items are done.
     #[inline(always)]
     pub fn all_done(&self) {}
 }
 
-/// A part of a primitive that is held, until it is dropped; nothing without the feature.
+/// The record of one of several holders, until it is dropped; nothing without the feature.
 #[derive(Debug, Clone)]
 pub struct Hold(());
 
-/// A wait, until it is dropped; nothing without the feature.
+/// The record of a wait, until it is dropped; nothing without the feature.
 #[derive(Debug)]
 pub struct Wait(());
 
 impl Wait {
-    /// One that has not begun.
+    /// The record of a wait that has not begun.
     #[inline(always)]
     pub const fn new() -> Self {
         Wait(())
     }
 
-    /// The `current` task waits for a turn at a primitive, by the method `call`.
+    /// Records that the `current` task waits for a grant of a primitive, by the method `call`.
     #[inline(always)]
-    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, place: Caller) {
-        _ = (current, origin, call, place);
+    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, location: Caller) {
+        _ = (current, origin, call, location);
     }
 
-    /// The wait goes on at another primitive.
+    /// Records that the waiter has moved to another primitive.
     #[inline(always)]
     pub fn moved_to(&mut self, origin: &Origin) {
         _ = origin;
     }
 
-    /// The current task waits for the end of another.
+    /// Records that the current task waits for the end of another.
     #[inline(always)]
     pub fn for_task(&mut self, task: impl FnOnce() -> TaskKey) {
         _ = task;
     }
 
-    /// The current task waits for a point in time.
+    /// Records that the current task waits for a point in time.
     #[inline(always)]
     pub fn for_time(&mut self, time: Option<Instant>) {
         _ = time;
     }
 
-    /// What was waited for is there, and nobody has looked yet.
+    /// Records that the waiter has been granted and has not been polled since.
     #[inline(always)]
     pub fn granted(&mut self) {}
 
-    /// The wait is over.
+    /// Records that the wait is over.
     #[inline(always)]
     pub fn end(&mut self) {}
 }
@@ -137,23 +137,23 @@ impl Default for Wait {
     }
 }
 
-/// Announces the task that this thread polls, until the guard is dropped; nothing without the feature.
+/// Announces the task that this thread polls, until the returned value is dropped; nothing without the feature.
 #[inline(always)]
 pub fn enter(task: impl FnOnce() -> Task) -> Announced {
     _ = task;
     Announced(PhantomData)
 }
 
-/// The end of an announcement. Belongs to its thread.
+/// An announcement. Its drop ends it, on the thread that made it.
 #[derive(Debug)]
 pub struct Announced(PhantomData<*const ()>);
 
-/// The waits that are going on, in the order in which they began; none without the feature.
+/// The waits that have begun and are not over, in the order in which they began; none without the feature.
 pub fn waits() -> Vec<Waiting> {
     Vec::new()
 }
 
-/// What is held, in the order in which it was taken; nothing without the feature.
+/// All that is held, in the order in which it was taken; nothing without the feature.
 pub fn holds() -> Vec<Holding> {
     Vec::new()
 }

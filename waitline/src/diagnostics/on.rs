@@ -1,6 +1,6 @@
-//! The record, kept.
+//! The record with the feature `diagnostics`.
 
-use super::{Holding, Holds, Target, Task, TaskKey, Thing, Waiting, Who};
+use super::{HeldAs, Holding, Primitive, Target, Task, TaskKey, TaskOrThread, Waiting};
 use parking_lot::Mutex;
 use std::{
     cell::Cell,
@@ -13,9 +13,9 @@ use std::{
     time::Instant,
 };
 
-/// All that is recorded, by numbers in the order of time.
+/// Everything that is recorded, under ascending numbers.
 ///
-/// The mutex is the innermost of all: it is taken under those of primitives, and nothing foreign is called under it.
+/// This mutex is the innermost one: it is taken under the mutexes of primitives, and no foreign code runs under it.
 static RECORDS: Mutex<Records> = Mutex::new(Records { last: 0, waits: BTreeMap::new(), holds: BTreeMap::new() });
 
 struct Records {
@@ -30,82 +30,82 @@ impl Records {
         self.last
     }
 
-    /// The numbers of the items of `thing` that are not done.
-    fn items(&self, thing: u64) -> impl Iterator<Item = (u64, &Who)> {
-        let is_item = move |hold: &Holding| hold.thing == thing && hold.holds == Holds::Item;
-        self.holds.iter().filter(move |(_, hold)| is_item(hold)).map(|(number, hold)| (*number, &hold.who))
+    /// The numbers of the items of `primitive` that are not done.
+    fn items(&self, primitive: u64) -> impl Iterator<Item = (u64, &TaskOrThread)> {
+        let is_item = move |hold: &Holding| hold.primitive == primitive && hold.held_as == HeldAs::Item;
+        self.holds.iter().filter(move |(_, hold)| is_item(hold)).map(|(number, hold)| (*number, &hold.by))
     }
 }
 
-/// So many items of one queue are on record at most: not everybody calls `task_done`.
+/// The maximum number of items on record for one queue, because not every program calls `task_done`.
 const MAX_ITEMS: usize = 64;
 
 thread_local! {
     static CURRENT: Cell<Option<Task>> = const { Cell::new(None) };
 }
 
-/// Who runs on this thread now.
+/// The task or thread that runs now.
 ///
-/// Found without a mutex, as its name is foreign code: see [`Task::describe`].
+/// Found without a mutex held, because finding the name is foreign code: see [`Task::describe`].
 #[derive(Debug, Default)]
-pub struct Current(Option<Who>);
+pub struct Current(Option<TaskOrThread>);
 
 impl Current {
-    /// Asks for the name of the task that is announced, or of the thread.
+    /// Finds the name of the announced task, or of the thread if there is none.
     pub fn get() -> Self {
         Current(Some(current()))
     }
 }
 
-fn current() -> Who {
+fn current() -> TaskOrThread {
     match CURRENT.get() {
         Some(task) => {
-            let text = catch_unwind(|| (task.describe)(task.key)).unwrap_or_else(|panic| {
-                // What goes wrong with a report must cost nobody a grant. The payload's own drop may panic as well.
+            let name = catch_unwind(|| (task.describe)(task.key)).unwrap_or_else(|panic| {
+                // A failure in a report must not cost a waiter its grant. The payload's own drop may panic as well.
                 mem::forget(panic);
                 format!("task {} (its name panicked)", task.key.1)
             });
-            Who { task: Some(task.key), text }
+            TaskOrThread { task: Some(task.key), name }
         }
         None => {
             let thread = thread::current();
-            let text = match thread.name() {
+            let name = match thread.name() {
                 Some(name) => format!("thread \"{name}\""),
                 None => format!("{:?}", thread.id()),
             };
-            Who { task: None, text }
+            TaskOrThread { task: None, name }
         }
     }
 }
 
-/// A place in the source.
+/// A source location.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller(&'static Location<'static>);
 
 impl Caller {
-    /// The place of the caller.
+    /// The location of the caller.
     #[track_caller]
     pub const fn here() -> Self {
         Caller(Location::caller())
     }
 }
 
-/// What a primitive is called in reports.
+/// The identity of a primitive in reports.
 #[derive(Debug)]
 pub struct Origin {
-    /// 0 until it is needed: constructors are `const`.
+    /// 0 until it is needed, because constructors are `const`.
     id: AtomicU64,
     kind: &'static str,
     label: Option<&'static str>,
     created: &'static Location<'static>,
-    /// The number of the record of who holds it alone; 0 if nobody does.
+    /// The number of the only holder's record; 0 if there is none.
     holder: AtomicU64,
-    /// Whether items of it may be on record.
+    /// Whether items may be on record.
     has_items: AtomicU64,
 }
 
 impl Origin {
-    /// That of a primitive of type `kind`, made by the caller.
+    /// The identity of a primitive of type `kind`, created by the caller.
     #[track_caller]
     pub const fn new(kind: &'static str) -> Self {
         let created = Location::caller();
@@ -119,17 +119,17 @@ impl Origin {
         }
     }
 
-    /// Sets the type.
+    /// Sets the primitive's type.
     pub const fn set_kind(&mut self, kind: &'static str) {
         self.kind = kind;
     }
 
-    /// Sets what the user calls it.
+    /// Sets the label that the user gave the primitive.
     pub const fn set_label(&mut self, label: &'static str) {
         self.label = Some(label);
     }
 
-    fn thing(&self) -> Thing {
+    fn primitive(&self) -> Primitive {
         static LAST: AtomicU64 = AtomicU64::new(0);
         let mut id = self.id.load(Ordering::Relaxed);
         if id == 0 {
@@ -139,77 +139,77 @@ impl Origin {
                 Err(id) => id,
             };
         }
-        Thing { id, kind: self.kind, label: self.label, created: self.created }
+        Primitive { id, kind: self.kind, label: self.label, created: self.created }
     }
 
-    fn add_hold(&self, holds: Holds, place: Caller) -> u64 {
-        let holding = Holding { who: current(), place: place.0, thing: self.thing().id, holds };
+    fn add_hold(&self, held_as: HeldAs, location: Caller) -> u64 {
+        let holding = Holding { by: current(), location: location.0, primitive: self.primitive().id, held_as };
         let mut records = RECORDS.lock();
         let number = records.next();
         records.holds.insert(number, holding);
         number
     }
 
-    /// Notes that the caller holds it alone from now on.
-    pub fn hold_alone(&self, place: Caller) {
-        self.let_go();
-        let number = self.add_hold(Holds::Turn, place);
-        // Relaxed: who holds the primitive is ordered by the primitive.
+    /// Records that the caller is now the only holder.
+    pub fn hold_alone(&self, location: Caller) {
+        self.release();
+        let number = self.add_hold(HeldAs::Primitive, location);
+        // Relaxed: the primitive itself orders its holders.
         self.holder.store(number, Ordering::Relaxed);
     }
 
-    /// Notes that it is not held alone any more.
-    pub fn let_go(&self) {
+    /// Records that the only holder has released the primitive.
+    pub fn release(&self) {
         let number = self.holder.swap(0, Ordering::Relaxed);
         if number != 0 {
             RECORDS.lock().holds.remove(&number);
         }
     }
 
-    /// Notes that the caller holds a part of it.
-    pub fn hold(&self, place: Caller) -> Hold {
-        Hold(self.add_hold(Holds::Turn, place))
+    /// Records that the caller is one of several holders.
+    pub fn hold(&self, location: Caller) -> Hold {
+        Hold(self.add_hold(HeldAs::Primitive, location))
     }
 
-    /// Notes that the caller has taken an item out of it.
-    pub fn take_item(&self, place: Caller) {
+    /// Records that the caller has taken an item out.
+    pub fn take_item(&self, location: Caller) {
         self.has_items.store(1, Ordering::Relaxed);
-        self.add_hold(Holds::Item, place);
-        let thing = self.thing().id;
+        self.add_hold(HeldAs::Item, location);
+        let primitive = self.primitive().id;
         let mut records = RECORDS.lock();
-        if records.items(thing).count() > MAX_ITEMS {
-            let oldest = records.items(thing).next().map(|(number, _)| number);
+        if records.items(primitive).count() > MAX_ITEMS {
+            let oldest = records.items(primitive).next().map(|(number, _)| number);
             oldest.map(|number| records.holds.remove(&number));
         }
     }
 
-    /// Notes that an item was done: one that the caller took, if it took any, or else the oldest.
+    /// Records that an item is done: one that the caller took, if there is one, otherwise the oldest.
     pub fn item_done(&self) {
-        let (who, thing) = (current(), self.thing().id);
+        let (caller, primitive) = (current(), self.primitive().id);
         let mut records = RECORDS.lock();
-        let own = records.items(thing).find(|(_, taker)| **taker == who);
-        let number = own.or_else(|| records.items(thing).next()).map(|(number, _)| number);
+        let own = records.items(primitive).find(|(_, taker)| **taker == caller);
+        let number = own.or_else(|| records.items(primitive).next()).map(|(number, _)| number);
         number.map(|number| records.holds.remove(&number));
     }
 
-    /// Notes that all items were done.
+    /// Records that all items are done.
     pub fn all_done(&self) {
         if self.has_items.swap(0, Ordering::Relaxed) != 0 {
-            let thing = self.thing().id;
-            RECORDS.lock().holds.retain(|_, hold| hold.thing != thing || hold.holds != Holds::Item);
+            let primitive = self.primitive().id;
+            RECORDS.lock().holds.retain(|_, hold| hold.primitive != primitive || hold.held_as != HeldAs::Item);
         }
     }
 }
 
 impl Drop for Origin {
     fn drop(&mut self) {
-        // A guard may have been forgotten, and items need not be done.
-        self.let_go();
+        // A guard may have been leaked, and items may not be done.
+        self.release();
         self.all_done();
     }
 }
 
-/// A part of a primitive that is held, until it is dropped.
+/// The record of one of several holders, until it is dropped.
 #[derive(Debug)]
 pub struct Hold(u64);
 
@@ -230,19 +230,19 @@ impl Drop for Hold {
     }
 }
 
-/// A wait, until it is dropped.
+/// The record of a wait, until it is dropped.
 #[derive(Debug)]
 pub struct Wait(u64);
 
 impl Wait {
-    /// One that has not begun.
+    /// The record of a wait that has not begun.
     pub const fn new() -> Self {
         Wait(0)
     }
 
-    fn begin(&mut self, current: Current, target: Target, place: Option<&'static Location<'static>>) {
-        let who = current.0.unwrap_or_else(|| Who { task: None, text: "nobody".to_owned() });
-        let waiting = Waiting { who, place, target, granted: false };
+    fn begin(&mut self, current: Current, target: Target, location: Option<&'static Location<'static>>) {
+        let by = current.0.unwrap_or_else(|| TaskOrThread { task: None, name: "nobody".to_owned() });
+        let waiting = Waiting { by, location, target, granted: false };
         let mut records = RECORDS.lock();
         if self.0 == 0 {
             self.0 = records.next();
@@ -254,37 +254,37 @@ impl Wait {
         RECORDS.lock().waits.get_mut(&self.0).map(change);
     }
 
-    /// The `current` task waits for a turn at a primitive, by the method `call`.
-    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, place: Caller) {
-        self.begin(current, Target::Primitive(origin.thing(), call), Some(place.0));
+    /// Records that the `current` task waits for a grant of a primitive, by the method `call`.
+    pub fn for_primitive(&mut self, current: Current, origin: &Origin, call: &'static str, location: Caller) {
+        self.begin(current, Target::Primitive(origin.primitive(), call), Some(location.0));
     }
 
-    /// The wait goes on at another primitive.
+    /// Records that the waiter has moved to another primitive.
     pub fn moved_to(&mut self, origin: &Origin) {
-        let to = origin.thing();
+        let next = origin.primitive();
         self.change(|waiting| {
-            if let Target::Primitive(thing, _) = &mut waiting.target {
-                *thing = to;
+            if let Target::Primitive(primitive, _) = &mut waiting.target {
+                *primitive = next;
             }
         });
     }
 
-    /// The current task waits for the end of another.
+    /// Records that the current task waits for the end of another.
     pub fn for_task(&mut self, task: impl FnOnce() -> TaskKey) {
         self.begin(Current::get(), Target::Task(task()), None);
     }
 
-    /// The current task waits for a point in time.
+    /// Records that the current task waits for a point in time.
     pub fn for_time(&mut self, time: Option<Instant>) {
         self.begin(Current::get(), Target::Time(time), None);
     }
 
-    /// What was waited for is there, and nobody has looked yet.
+    /// Records that the waiter has been granted and has not been polled since.
     pub fn granted(&mut self) {
         self.change(|waiting| waiting.granted = true);
     }
 
-    /// The wait is over.
+    /// Records that the wait is over.
     pub fn end(&mut self) {
         if self.0 != 0 {
             RECORDS.lock().waits.remove(&self.0);
@@ -305,12 +305,12 @@ impl Drop for Wait {
     }
 }
 
-/// Announces the task that this thread polls, until the guard is dropped.
+/// Announces the task that this thread polls, until the returned value is dropped.
 pub fn enter(task: impl FnOnce() -> Task) -> Announced {
     Announced(CURRENT.replace(Some(task())), PhantomData)
 }
 
-/// The end of an announcement. Belongs to its thread.
+/// An announcement. Its drop ends it, on the thread that made it.
 #[derive(Debug)]
 pub struct Announced(Option<Task>, PhantomData<*const ()>);
 
@@ -320,12 +320,12 @@ impl Drop for Announced {
     }
 }
 
-/// The waits that are going on, in the order in which they began.
+/// The waits that have begun and are not over, in the order in which they began.
 pub fn waits() -> Vec<Waiting> {
     RECORDS.lock().waits.values().cloned().collect()
 }
 
-/// What is held, in the order in which it was taken.
+/// All that is held, in the order in which it was taken.
 pub fn holds() -> Vec<Holding> {
     RECORDS.lock().holds.values().cloned().collect()
 }

@@ -13,21 +13,21 @@ use std::{
     task::Waker,
 };
 
-/// The section of the mutex in which a waiter decides, once, whether it must wait. Derefs to the queue's state.
+/// The section in which a waiter decides, once, whether it must wait. Derefs to the queue's state.
 ///
-/// [`Waiter::poll_wait`] makes one and gives it to its closure, which returns [`ready`](Self::ready) or
-/// [`wait_in`](Self::wait_in). An entry that is dropped, by a panic, leaves the waiter as it was.
+/// [`Waiter::poll_wait`] creates the entry and passes it to its closure, which returns [`ready`](Self::ready) or
+/// [`wait_in`](Self::wait_in). If a panic drops the entry, the waiter stays as it was.
 pub struct Entry<'w, H: Handle> {
     // The fields are dropped in this order, which I7 needs.
     locked: Locked<'w, H::Protocol>,
     prepared: Prepared<'w, H>,
 }
 
-/// What the closure of [`Waiter::poll_wait`] has decided.
+/// The decision of the closure of [`Waiter::poll_wait`]: ready, or waiting in a list.
 #[must_use = "the decision is what the closure returns"]
 pub struct Decision<'w, H: Handle> {
     pub(super) is_ready: bool,
-    /// Invariant: no other entry's decision will do.
+    /// Makes the lifetime invariant, so that the decision of another entry does not compile.
     entry: PhantomData<fn(Entry<'w, H>) -> Entry<'w, H>>,
 }
 
@@ -44,14 +44,14 @@ impl<'w, H: Handle> Entry<'w, H> {
         // I7: foreign code, before the mutex is taken. A clone that panics leaves the waiter as it was.
         let waker = waker.clone();
         let task = Current::get();
-        // Written where it will stay: moved there later, by way of the stack, it cost a stalled load.
-        // SAFETY: not linked, so the node belongs to its owner (the table), which is the caller. There is no waker in it (I8).
+        // Written in place: moving it there later, by way of the stack, costs a stalled load. SAFETY: not linked, so
+        // the node belongs to its owner (the table), which is the caller. It has no waker yet (I8).
         waiter.node.body.with_mut(|body| unsafe { _ = (*body).waker.write(waker) });
         let prepared = Prepared { waiter, task };
         Entry { locked: waiter.handle().queue().lock(), prepared }
     }
 
-    /// The way to the primitive.
+    /// The waiter's handle.
     #[inline(always)]
     pub fn handle(&self) -> &'w H {
         self.prepared.waiter.handle()
@@ -69,7 +69,7 @@ impl<'w, H: Handle> Entry<'w, H> {
         self.locked.has_waiters::<LIST>()
     }
 
-    /// What the waiter asks for, and, if it is [ready](Self::ready), what it gets.
+    /// The waiter's data: what it requests, and, if it is [ready](Self::ready), what it was granted.
     #[inline(always)]
     pub fn data(&mut self) -> &mut <H::Protocol as Protocol>::Data {
         self.parts().1
@@ -83,28 +83,28 @@ impl<'w, H: Handle> Entry<'w, H> {
         (&mut self.locked, data)
     }
 
-    /// The waiter need not wait: it has what it wants, and its data say so. The mutex is released.
+    /// Decides that the waiter need not wait, because its data hold what it waits for. Releases the mutex.
     ///
-    /// From here on the waiter counts as granted: if the drop of the waker, which was not needed, panics, nothing is lost.
+    /// The waiter counts as granted from here on: if the drop of its unused waker panics, nothing is lost.
     #[inline(always)]
     pub fn ready(self) -> Decision<'w, H> {
         self.ready_then(drop)
     }
 
-    /// As [`ready`](Self::ready); and `then` uses the section that made the waiter ready to grant others, and releases the
-    /// mutex by dropping what it gets.
+    /// Decides as [`ready`](Self::ready), and passes the section on to `then`, which may grant other waiters. `then`
+    /// releases the mutex by dropping its argument.
     #[inline(always)]
     pub fn ready_then(self, then: impl FnOnce(Locked<'w, H::Protocol>)) -> Decision<'w, H> {
         // In this order, so that the mutex is free before the waker is dropped, whatever panics (I7).
         let Entry { prepared, locked } = self;
-        // Ordering: Relaxed; granted by its owner, and nobody else looks at an unlinked waiter (I2).
+        // Ordering: Relaxed; its owner grants it, and no other thread looks at an unlinked waiter (I2).
         prepared.waiter.node.stage.store(GRANTED, Ordering::Relaxed);
         then(locked);
         Decision::new(true)
         // `prepared` is dropped here, and with it the waker.
     }
 
-    /// Enters this list of the queue as its last waiter, and releases the mutex.
+    /// Decides to wait: links the waiter at the end of this list of the queue, and releases the mutex.
     #[inline(always)]
     pub fn wait_in<const LIST: usize>(self) -> Decision<'w, H> {
         const {
@@ -122,12 +122,13 @@ impl<'w, H: Handle> Entry<'w, H> {
         Decision::new(false)
     }
 
-    /// Enters the handle's side list as its last waiter. `then` may use the section to grant others, and releases the mutex
-    /// by dropping what it gets.
+    /// Decides to wait: links the waiter at the end of the handle's side list. `then` gets the section and may grant
+    /// other waiters. It releases the mutex by dropping its argument.
     ///
     /// # Errors
     ///
-    /// [`ForeignQueue`] if the side list has waiters of another queue now. The waiter is as it was, and the mutex is released.
+    /// [`ForeignQueue`] if the side list has waiters of another queue. The waiter stays as it was, and the mutex is
+    /// released.
     ///
     /// # Panics
     ///
@@ -180,15 +181,15 @@ impl<H: Handle> fmt::Debug for Decision<'_, H> {
     }
 }
 
-/// A new waiter with a waker in it, that may enter one list. Its drop takes the waker out again (I8).
+/// A new waiter that has a waker and may enter one list. Its drop takes the waker out again (I8).
 struct Prepared<'w, H: Handle> {
     waiter: &'w Waiter<H>,
-    /// Who waits, asked for before the mutex was taken (I7).
+    /// The task that waits, found before the mutex was taken (I7).
     task: Current,
 }
 
 impl<'w, H: Handle> Prepared<'w, H> {
-    /// Makes the waiter ready for the list with this id, whose mutex is held.
+    /// Makes the waiter queued in the list with this id, whose mutex is held.
     #[inline(always)]
     fn begin(mut self, id: usize, origin: &crate::diagnostics::Origin) -> &'w Waiter<H> {
         let (waiter, task) = (self.waiter, mem::take(&mut self.task));

@@ -1,4 +1,4 @@
-//! The circle of waiters and the node in it: all that follows raw pointers. The invariants are in the parent module.
+//! The circle of waiters and its nodes: all code that follows raw pointers. The invariants are in the parent module.
 
 use crate::sync::{
     UnsafeCell,
@@ -16,14 +16,14 @@ use std::{
 pub(super) const NEW: usize = 0;
 /// The stage of a waiter whose wait is over: its data and its handle have been taken out.
 pub(super) const OVER: usize = 1;
-/// The stage of a waiter that has been granted what it waited for, and was not polled since.
+/// The stage of a waiter that has been granted what it waited for, and has not been polled since.
 pub(super) const GRANTED: usize = 2;
 
 /// A waiter as its list sees it.
 pub(super) struct Node<D> {
     pub(super) stage: AtomicUsize,
     pub(super) body: UnsafeCell<Body<D>>,
-    /// Others hold the address of a linked node, so `&mut` to it must not claim to be the only way to it.
+    /// Other nodes point to a linked node, so `&mut` to it must not claim to be the only path to it.
     _pin: PhantomPinned,
 }
 
@@ -49,8 +49,8 @@ impl<D> Node<D> {
 
     /// # Safety
     ///
-    /// For this and the three below: `node` is alive and linked (for the setters: or about to be), and the mutex of its
-    /// list is held.
+    /// For this function and the two below: `node` is alive and linked (for the setters: or about to be linked), and
+    /// the mutex of its list is held.
     #[inline(always)]
     unsafe fn links(node: *const Self) -> (*const Self, *const Self) {
         // SAFETY: by the caller's word and I8.
@@ -69,11 +69,11 @@ impl<D> Node<D> {
         unsafe { (*node).body.with_mut(|body| _ = (*body).next.write(to)) }
     }
 
-    /// Takes the waker of a node that is granted, and makes its record say so.
+    /// Takes the waker out of a node that is being granted, and records the grant.
     ///
     /// # Safety
     ///
-    /// As below.
+    /// As for `take_waker`.
     #[inline(always)]
     pub(super) unsafe fn end_wait(node: *const Self) -> Waker {
         // SAFETY: by the caller's word.
@@ -83,11 +83,11 @@ impl<D> Node<D> {
         }
     }
 
-    /// Takes the waker of a node that will not be linked any more.
+    /// Takes the waker out of a node that will not be linked again.
     ///
     /// # Safety
     ///
-    /// As above; and nobody takes it again.
+    /// As for `links`, and the waker is not taken again.
     #[inline(always)]
     pub(super) unsafe fn take_waker(node: *const Self) -> Waker {
         // SAFETY: by the caller's word and I8.
@@ -95,7 +95,7 @@ impl<D> Node<D> {
     }
 }
 
-/// Under loom, the end of a node is an access like any other: it catches a touch after the grant (I3).
+/// Under loom, the drop of a node counts as an access, so that loom detects an access after the grant (I3).
 #[cfg(all(loom, feature = "loom"))]
 impl<D> Drop for Node<D> {
     fn drop(&mut self) {
@@ -179,7 +179,7 @@ impl<D> List<D> {
         }
     }
 
-    /// Cuts off up to `n` nodes that have been in the list longest, as a list of their own, and calls `visit` with each.
+    /// Cuts off up to `n` nodes from the front, as a list of their own, and calls `visit` with each.
     ///
     /// # Safety
     ///
@@ -212,9 +212,10 @@ impl<D> List<D> {
         }
     }
 
-    /// Grants nodes from the head on until `limit` is reached, `wakers` is full, or all are granted. Returns how many.
+    /// Grants nodes from the front until `limit` is reached, `wakers` is full, or all are granted. Returns their
+    /// number.
     ///
-    /// The circle is closed again once at the end, not for each node: nobody can look at it before that.
+    /// Closes the circle once at the end, not after each node: no other thread can look at it before that.
     ///
     /// # Safety
     ///
@@ -224,8 +225,9 @@ impl<D> List<D> {
         if node.is_null() {
             return 0;
         }
-        // SAFETY: a node is linked, hence alive (I4), and ours under the mutex (I1), until it is granted; what is needed of
-        // it is read before (I3). The tail is the last one to be granted, and not touched after that.
+        // SAFETY: a node is linked, hence alive (I4), and ours under the mutex (I1), until it is granted; everything
+        // that is needed of it is read before (I3). The tail is the last node to be granted, and is not touched after
+        // that.
         unsafe {
             let tail = Node::links(node).0;
             let mut granted = 0;

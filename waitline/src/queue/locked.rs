@@ -1,4 +1,5 @@
-//! [`Locked`]: a wait queue whose mutex is held, and what can be done with its waiters. The invariants are in the parent module.
+//! [`Locked`]: a wait queue whose mutex is held, and the operations on its waiters. The invariants are in the parent
+//! module.
 
 use super::{
     List, Lists, Protocol, WaitQueue,
@@ -60,7 +61,7 @@ impl<'a, P: Protocol> Locked<'a, P> {
         &self.queue.word
     }
 
-    /// What the queue is called in reports.
+    /// The identity of the queue in reports.
     #[inline(always)]
     pub fn origin(&self) -> &'a Origin {
         &self.queue.origin
@@ -102,15 +103,16 @@ impl<'a, P: Protocol> Locked<'a, P> {
         self.with_list::<TO, _>(|list, _| unsafe { list.append(&mut moved) });
     }
 
-    /// Runs `f` on the data of each waiter of this list, longest waiting first: in linear time, under the mutex.
+    /// Runs `f` on the data of each waiter of this list, longest waiting first. Takes linear time, under the mutex.
     pub fn for_each<const LIST: usize>(&mut self, f: impl FnMut(&mut P::Data)) {
         // SAFETY: I1.
         self.with_list::<LIST, _>(|list, _| unsafe { list.for_each(f) });
     }
 
-    /// Grants waiters of this list, longest waiting first, until `wakers` is full or `limit` or all are granted.
+    /// Grants waiters of this list, longest waiting first, until `wakers` is full, or `limit` or all are granted.
+    /// Returns their number.
     ///
-    /// Does what [`Front::grant`] does again and again, at a lower price for each. Returns how many were granted.
+    /// Has the effect of repeated calls of [`Front::grant`], at a lower cost for each waiter.
     pub fn grant_front<const LIST: usize, const N: usize>(&mut self, limit: usize, wakers: &mut Wakers<N>) -> usize {
         self.with_list::<LIST, _>(|list, len| {
             // SAFETY: I1.
@@ -124,8 +126,8 @@ impl<'a, P: Protocol> Locked<'a, P> {
     ///
     /// # Panics
     ///
-    /// If a waker panics, after all of them were woken. In the middle of another panic its own is dropped, because two at
-    /// once would abort the process.
+    /// If a waker panics; all of them are woken first. If the thread is panicking already, the waker's panic is
+    /// dropped, because two panics at once would abort the process.
     #[inline]
     pub fn unlock_and_wake(self, wakers: impl WakeAll) {
         drop(self.guard);
@@ -134,12 +136,13 @@ impl<'a, P: Protocol> Locked<'a, P> {
 
     /// Wakes any number of waiters in rounds of `N`, with the mutex released while wakers run.
     ///
-    /// `round` grants under the mutex, collects the wakers, and returns whether there may be more. It releases the mutex by
-    /// dropping the `Locked` that it gets. To make the wake-up atomic, choose its waiters before the first round ends.
+    /// `round` grants under the mutex, collects the wakers, and returns whether there may be more waiters to grant. It
+    /// releases the mutex by dropping its argument. To make the wake-up atomic, choose its waiters before the first
+    /// round ends.
     ///
     /// # Panics
     ///
-    /// If a waker or `round` panics, after everybody who was granted has been woken; as
+    /// If a waker or `round` panics; all granted waiters are woken first. See
     /// [`unlock_and_wake`](Self::unlock_and_wake).
     #[inline]
     pub fn wake_in_rounds<const N: usize>(self, mut round: impl FnMut(Locked<'a, P>, &mut Wakers<N>) -> bool) {
@@ -182,7 +185,7 @@ impl<'a, P: Protocol> Locked<'a, P> {
     }
 }
 
-/// The rounds after the first one. Panics wait until all are woken.
+/// Runs the rounds after the first one. Resumes a panic only after all granted waiters have been woken.
 #[cold]
 fn wake_more_rounds<'a, P: Protocol, const N: usize>(
     queue: &'a WaitQueue<P>,
@@ -200,7 +203,7 @@ fn wake_more_rounds<'a, P: Protocol, const N: usize>(
     panic.resume();
 }
 
-/// Wakes those who were granted before a panic.
+/// Wakes the waiters that were granted before a panic.
 struct WakeOnUnwind<'a, const N: usize>(&'a mut Wakers<N>);
 
 impl<const N: usize> Drop for WakeOnUnwind<'_, N> {
@@ -209,7 +212,7 @@ impl<const N: usize> Drop for WakeOnUnwind<'_, N> {
     }
 }
 
-/// The longest waiting waiter of a list, under the mutex.
+/// The waiter of a list that has waited longest, under the mutex.
 pub struct Front<'l, 'a, P: Protocol, const LIST: usize> {
     locked: &'l mut Locked<'a, P>,
     node: *const Node<P::Data>,
@@ -222,17 +225,18 @@ impl<P: Protocol, const LIST: usize> fmt::Debug for Front<'_, '_, P, LIST> {
 }
 
 impl<P: Protocol, const LIST: usize> Front<'_, '_, P, LIST> {
-    /// What the waiter asks for, and where to put what it gets.
+    /// The waiter's data: what it requests, and where to write what it is granted.
     #[inline]
     pub fn data(&mut self) -> &mut P::Data {
         // SAFETY: the node is linked, hence alive (I4), and its data is ours while we hold the mutex (I1).
         unsafe { (*self.node).body.with_mut(|body| &mut (*body).data) }
     }
 
-    /// Ends the wait: unlinks the waiter, and makes it the owner of what it waited for.
+    /// Grants the waiter what it waits for: unlinks it, and makes it the owner of its data. Returns its waker, to be
+    /// woken after the mutex is released.
     ///
-    /// All that was done before this call happens before the poll that sees the grant. Returns the waker; wake it after
-    /// the mutex is released. The waiter owns its grant whether or not it is woken.
+    /// Everything before this call happens before the poll that sees the grant. The waiter owns its grant whether or
+    /// not it is woken.
     #[inline]
     pub fn grant(self) -> Waker {
         let node = self.node;
@@ -243,8 +247,8 @@ impl<P: Protocol, const LIST: usize> Front<'_, '_, P, LIST> {
                 *len -= 1;
             });
             let waker = Node::end_wait(node);
-            // Ordering: Release pairs with the Acquire in `Waiter::poll_wait`, which is all that the owner does before
-            // it uses the data and what the grant stands for. I3: nothing of the node is touched after this store.
+            // Ordering: Release pairs with the Acquire in `Waiter::poll_wait`, after which the owner uses the data and
+            // what was granted without the mutex. I3: the node is not touched after this store.
             (*node).stage.store(GRANTED, Ordering::Release);
             waker
         }

@@ -1,13 +1,13 @@
-//! The wait queue: a mutex, a list of pinned waiters, and the state that decides who goes next.
+//! The wait queue: a mutex, lists of pinned waiters, and the state that decides which waiter is granted next.
 //!
-//! The raw pointers of the family live in this folder, and only here. Its interface is safe: whatever a caller does with
-//! it, no list is touched without its mutex and no waiter is freed while it is linked.
+//! All raw pointers of the workspace's wait lists are in this folder. Its interface is safe: whatever safe code does
+//! with it, no list is touched without its mutex, and no waiter is freed while it is linked.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `waiter.rs` | [`Waiter`], the owner's side: poll, cancellation; and [`Handle`], which a primitive implements |
 //! | `entry.rs` | [`Entry`], the section in which a waiter decides whether to wait |
-//! | `locked.rs` | [`Locked`], the section of everybody else: grants and wake-ups |
+//! | `locked.rs` | [`Locked`], every other section: grants and wake-ups |
 //! | `list.rs` | the node and the circle of nodes |
 //! | `side_list.rs` | [`SideList`], a list beside the queue, for conditions |
 //!
@@ -16,14 +16,14 @@
 //! | [`Waiter`] | its `stage` | linked | who may touch links, waker and data | next |
 //! |---|---|---|---|---|
 //! | new | `NEW` | no | the owner | queued; granted (ready at its entry); over (fast path) |
-//! | queued | the id of the list it is in | yes | whoever holds the mutex | granted; dropped (cancelled) |
+//! | queued | the id of the list it is in | yes | the holder of the mutex | granted; dropped (cancelled) |
 //! | granted | `GRANTED` | no | the owner | over; dropped (the grant is passed on) |
 //! | over | `OVER` | no | nobody: handle and data have been taken out | dropped |
 //!
 //! # The list
 //!
-//! A circle of waiters and one pointer to its head; the head's `prev` is the tail. No sentinel: an empty queue holds no
-//! address of its own and may be moved.
+//! A list is a circle of waiters and one pointer to its head. The head's `prev` is the tail. There is no sentinel, so
+//! an empty queue contains no address of its own and may be moved.
 //!
 //! ```text
 //!            ┌──────────────── prev ─────────────────┐
@@ -36,30 +36,30 @@
 //! # Invariants
 //!
 //! - **I1** A queue's lists, and the links, waker and data of every waiter in them, are touched only under its mutex.
-//! - **I2** `stage` is written under the mutex, except by the owner of a waiter that is not linked. Others make it `GRANTED`
-//!   only by the last step of a grant.
-//! - **I3** A grant goes: unlink, take the waker out, store `GRANTED` (Release), never touch the waiter again. From that
-//!   store on the waiter belongs to its owner, who may free it before the granter's next instruction.
-//! - **I4** A waiter is pinned before it is linked, and [`Waiter`]'s drop unlinks it first. Together: a linked waiter is
-//!   alive. (A leaked one stays allocated for ever, which is just as good.)
-//! - **I5** A queued waiter's `stage` is the id of the list that it is in: the address of the [`WaitQueue`], which is even,
-//!   or one more than the address of the [`SideList`]. So a side list at the very beginning of a queue is not taken for the
-//!   queue. An unlink by way of any other list is refused. A primitive whose [`Handle`] changes its mind is thus caught, not
-//!   trusted.
-//! - **I6** A linked waiter's queue is neither moved nor freed: the waiter's handle keeps it borrowed (or counted) until the
-//!   wait is over or dropped, and nobody is given `&mut` to a pinned handle.
-//! - **I7** No foreign code (a waker's clone, wake or drop, the name of a task, a formatter) runs under the mutex;
+//! - **I2** `stage` is written under the mutex, except by the owner of a waiter that is not linked. Other threads
+//!   store `GRANTED` only as the last step of a grant.
+//! - **I3** A grant unlinks the waiter, takes the waker out, stores `GRANTED` (Release), and never touches the waiter
+//!   again. After that store the waiter belongs to its owner, who may free it before the granter's next instruction.
+//! - **I4** A waiter is pinned before it is linked, and [`Waiter`]'s drop unlinks it first. Together: a linked waiter
+//!   is alive. (A leaked waiter stays allocated for ever, so it is alive too.)
+//! - **I5** A queued waiter's `stage` is the id of the list that it is in. The id of a [`WaitQueue`] is its address,
+//!   which is even; the id of a [`SideList`] is its address plus one. So a side list at the start of a queue is not
+//!   mistaken for the queue. A waiter is unlinked only through the list that its stage names: a [`Handle`] that leads
+//!   elsewhere is caught, not trusted.
+//! - **I6** A linked waiter's queue is neither moved nor freed. The waiter's handle keeps it borrowed (or counted)
+//!   until the wait is over or dropped, and no code gets `&mut` to a pinned handle.
+//! - **I7** No foreign code (a waker's clone, wake or drop, the name of a task, a formatter) runs under the mutex.
 //!   `will_wake` only compares.
-//! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`] of it
-//!   lives. Whoever ends that (a grant, a cancellation, an entry that is ready or dropped) takes the waker out.
-//! - **I9** No `&mut` to what carries an invariant leaves this folder. An [`Entry`] gives `&mut` to the state and to the data,
-//!   which are the primitive's, but not to the [`Locked`] inside, which could be exchanged for another queue's. A shared
-//!   [`Locked`] may cross threads only if the state may be shared.
+//! - **I8** The links and the waker of a waiter are initialized while it is linked, the waker also while an [`Entry`]
+//!   of it lives. Whatever ends that (a grant, a cancellation, an entry that is ready or dropped) takes the waker out.
+//! - **I9** No `&mut` to a value that carries an invariant leaves this folder. An [`Entry`] gives `&mut` to the state
+//!   and to the data, which are the primitive's, but not to the [`Locked`] inside, which could be swapped for another
+//!   queue's. A shared [`Locked`] may cross threads only if the state may be shared.
 //!
 //! # What safe code can lie about
 //!
-//! A [`Handle`] and a [`Protocol`] are written by others, in safe code. Whatever they do, no list is touched without its
-//! mutex and no linked waiter is freed. `tests/it/hostile.rs` tries each row.
+//! Other crates write [`Handle`] and [`Protocol`] implementations in safe code. Whatever these do, no list is touched
+//! without its mutex and no linked waiter is freed. `tests/it/hostile.rs` tries each row.
 //!
 //! | the lie | what happens | because of |
 //! |---|---|---|
@@ -68,27 +68,28 @@
 //! | `queue` panics at the entry, or the decision panics | panic; the waiter is new | I8 |
 //! | a handle without a side list enters it | panic; the waiter is new | |
 //! | the decision panics after the waiter has entered, or was made ready | panic; the waiter is queued, or granted | I4 |
-//! | the [`Locked`] of an entry is exchanged, an entry is used twice, a decision is another entry's, a list number is wrong | does not compile | I9 |
-//! | the data of two waiters are exchanged | two values have changed places | I9 |
+//! | the [`Locked`] of an entry is swapped, an entry is used twice, a decision is another entry's, a list number is wrong | does not compile | I9 |
+//! | the data of two waiters are swapped | each waiter has the other's data | I9 |
 //! | a waiter is leaked in a list | it stays allocated; the queue may be moved and freed | I4, I6 |
 //! | a side list lies inside the queue whose mutex guards it | nothing | I5 |
 //! | the handle locks a mutex that its own thread holds, or leaks an entry | the thread hangs, as with any mutex | |
-//! | a waker or a task's name panics, re-enters or blocks | the primitive goes on; the panic goes to the caller | I7 |
+//! | a waker or a task's name panics, re-enters or blocks | the primitive stays consistent; the panic goes to the caller | I7 |
 //!
-//! # Why it is so, and whose ideas these are
+//! # Prior art, and what differs
 //!
-//! A queue of nodes that live with their waiters goes back to the MCS and CLH locks (Mellor-Crummey and Scott; Craig;
-//! Landin and Hagersten), where each thread spins on its own node. Here a waiter is a future: it may be dropped in the middle
-//! of the queue at any time, which lock-free queues of that family pay dearly for. So the list is doubly linked and under a mutex
-//! that is held for some tens of instructions, as in tokio's and maitake-sync's intrusive lists. Fast paths decide by one
-//! atomic word and never reach the mutex. What differs from those lists:
+//! Queues whose nodes live with their waiters go back to the MCS and CLH locks (Mellor-Crummey and Scott; Craig; Landin
+//! and Hagersten), where each thread spins on its own node. Here a waiter lives in a future, which may be dropped at
+//! any time, in the middle of the queue. Lock-free queues of the MCS and CLH family pay dearly for such a cancellation.
+//! So the list is doubly linked and under a mutex that is held for some tens of instructions, as in tokio's and
+//! maitake-sync's intrusive lists. Fast paths decide by one atomic word and never take the mutex. Three things differ
+//! from those lists:
 //!
-//! - The grant itself travels in the node. A waiter that was granted owns what it waited for, and its next poll takes no mutex and
-//!   makes no second attempt. Nobody can pass it (strict hand-off), and its data are the gift.
-//! - A waiter is linked in one of several lists of its queue, or in a side list, and moves between them in constant time without
-//!   a wake-up. Moving a condition's waiters to the lock's queue is known from kernels as wait morphing.
-//! - The interface is safe. A handle in safe code decides what a cancelled waiter leaves behind, and an entry that is consumed by
-//!   its decision replaces a protocol of calls.
+//! - The grant itself travels in the node. A granted waiter owns what it waited for and finds it in its data. Its next
+//!   poll takes no mutex and makes no second attempt, and no other waiter can pass it (strict hand-off).
+//! - A waiter is linked in one of several lists of its queue, or in a side list, and moves between them in constant
+//!   time without a wake-up. Moving a condition's waiters to the lock's queue is known from kernels as wait morphing.
+//! - The interface is safe. A handle in safe code decides what happens to the grant of a cancelled waiter, and an entry
+//!   that its decision consumes replaces a protocol of several calls.
 
 mod entry;
 mod list;
@@ -106,22 +107,22 @@ use crate::sync::{Mutex, UnsafeCell};
 use crate::{busy_or, const_unless_loom, diagnostics::Origin};
 use std::{fmt, marker::PhantomData, ptr};
 
-/// What a primitive keeps in its [`WaitQueue`]. The types, bundled; implemented by an empty marker type.
+/// The types that a primitive keeps in its [`WaitQueue`]. An empty marker type implements it.
 pub trait Protocol {
-    /// What the primitive is called in reports; see [`diagnostics`](crate::diagnostics).
+    /// The name of the primitive in reports; see [`diagnostics`](crate::diagnostics).
     const NAME: &'static str = "primitive";
 
     /// The atomic word that fast paths use without the mutex, or `()`.
     type Word;
-    /// What only the holder of the mutex sees.
+    /// The state, which only the holder of the mutex sees.
     type State;
-    /// What travels in each waiter: a request on the way in, a gift on the way out.
+    /// The data in each waiter: a request when the wait begins, and what was granted when it ends.
     type Data;
     /// `[List<Self::Data>; N]`, for a queue with N lists.
     type Lists: Lists<Self::Data>;
 }
 
-/// The protocol of a primitive without a word and with one list, number 0: a state, and the data of its waiters.
+/// The protocol of a primitive with a state, no word, and one list, number 0.
 ///
 /// ```
 /// use waitline::{OneList, WaitQueue};
@@ -138,12 +139,12 @@ impl<S, D> Protocol for OneList<S, D> {
     type Lists = [List<D>; 1];
 }
 
-/// State and lists of waiters under one mutex, and an atomic word beside it.
+/// A state and lists of waiters under one mutex, and an atomic word beside it.
 ///
 /// An empty queue costs a byte for the mutex, a pointer for each list and four bytes for the count.
 #[doc(alias = "WaitList")]
 pub struct WaitQueue<P: Protocol> {
-    /// The primitive's atomic word, for what can be decided without the mutex.
+    /// The primitive's atomic word, for decisions without the mutex.
     pub word: P::Word,
     mutex: Mutex<()>,
     len: UnsafeCell<u32>,
@@ -152,10 +153,10 @@ pub struct WaitQueue<P: Protocol> {
     origin: Origin,
 }
 
-// SAFETY: the queue owns its state and its word. Its list holds addresses of waiters whose data and wakers it hands
-// over between threads, hence `Data: Send`; wakers are Send. Handles of waiters are never reached from here.
+// SAFETY: the queue owns its state and its word. Its lists hold addresses of waiters, whose data and wakers move
+// between threads, hence `Data: Send`; wakers are Send. The handles of waiters are never reached from here.
 unsafe impl<P: Protocol<Word: Send, State: Send, Data: Send>> Send for WaitQueue<P> {}
-// SAFETY: the word is shared as it is; all else is reached through the mutex only (I1), one thread at a time.
+// SAFETY: the word is Sync; everything else is reached only through the mutex (I1), by one thread at a time.
 unsafe impl<P: Protocol<Word: Sync, State: Send, Data: Send>> Sync for WaitQueue<P> {}
 
 impl<P: Protocol> WaitQueue<P> {
@@ -175,25 +176,25 @@ impl<P: Protocol> WaitQueue<P> {
         }
     }
 
-    /// Sets what the queue is called in reports, if not [`Protocol::NAME`].
+    /// Overrides [`Protocol::NAME`], the name of the queue in reports.
     #[inline]
     pub const fn set_kind(&mut self, kind: &'static str) {
         self.origin.set_kind(kind);
     }
 
-    /// Sets what the user calls it in reports.
+    /// Sets the label that the user gave the queue, for reports.
     #[inline]
     pub const fn set_label(&mut self, label: &'static str) {
         self.origin.set_label(label);
     }
 
-    /// What the queue is called in reports, to say who holds it.
+    /// The identity of the queue in reports, to record its holders.
     #[inline(always)]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Takes the mutex, for a short time: nothing waits under it, and no foreign code runs under it.
+    /// Takes the mutex. Hold it only briefly: do not wait and do not run foreign code under it.
     #[inline]
     pub fn lock(&self) -> Locked<'_, P> {
         Locked::new(self, self.mutex.lock())

@@ -1,34 +1,38 @@
-//! A list of waiters beside a queue's own ones, under the same mutex.
+//! [`SideList`]: a list of waiters beside a queue's own lists, under the same mutex. The invariants are in the parent
+//! module.
 
 use super::{List, Locked, Protocol, list::Node};
 use crate::sync::{UnsafeCell, atomic::AtomicUsize, atomic::Ordering};
 use crate::{const_unless_loom, diagnostics::Origin};
 use std::{fmt, ptr, slice};
 
-/// No queue's address.
-const NOBODY: usize = 0;
+/// The owner of an empty side list: no queue has this address.
+const NO_QUEUE: usize = 0;
 
-/// A list beside the queue's own ones that is guarded by the mutex of whichever queue first put a waiter into it.
+/// A list beside a queue's own lists. The mutex of the queue whose waiters it holds, its owner, guards it.
 ///
-/// For waiters that wait for something else before they join the queue itself, as a condition's do for a lock's.
+/// It is for waiters that wait for something else before they join the queue itself. A condition's waiters wait in such
+/// a list for a notification, and then in the lock's queue for the lock. An empty list has no owner; the next waiter to
+/// enter it makes its own queue the owner.
 pub struct SideList<P: Protocol> {
-    /// The address of the queue whose mutex guards `list`; `NOBODY` while the list is empty. Written under that mutex.
+    /// The address of the queue whose mutex guards `list`; `NO_QUEUE` while the list is empty. Written under that
+    /// mutex.
     owner: AtomicUsize,
     list: UnsafeCell<List<P::Data>>,
-    /// How many are in it: for the curious, who need not hold any mutex.
+    /// The number of waiters in the list, which may be read without any mutex.
     len: AtomicUsize,
     origin: Origin,
 }
 
-// SAFETY: as for `WaitQueue`: it holds addresses of waiters, whose data it hands over between threads.
+// SAFETY: as for `WaitQueue`: it holds addresses of waiters, whose data move between threads.
 unsafe impl<P: Protocol<Data: Send>> Send for SideList<P> {}
 // SAFETY: the list is reached only under the mutex of the queue whose address is in `owner` (see `with`).
 unsafe impl<P: Protocol<Data: Send>> Sync for SideList<P> {}
 
-/// A [`SideList`] holds waiters of another queue than the one whose mutex is held.
+/// The error of a call on a [`SideList`] that holds waiters of another queue than the one whose mutex is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForeignQueue {
-    /// The address of the queue that the list's waiters belong to.
+    /// The address of the queue whose waiters are in the list.
     pub owner: usize,
     /// The address of the queue whose mutex is held.
     pub caller: usize,
@@ -36,12 +40,12 @@ pub struct ForeignQueue {
 
 impl<P: Protocol> SideList<P> {
     const_unless_loom! {
-        /// An empty list that belongs to no queue yet.
+        /// An empty list without an owner.
         #[inline]
         #[track_caller]
         pub const fn new() -> Self {
             SideList {
-                owner: AtomicUsize::new(NOBODY),
+                owner: AtomicUsize::new(NO_QUEUE),
                 list: UnsafeCell::new(List::EMPTY),
                 len: AtomicUsize::new(0),
                 origin: Origin::new("primitive"),
@@ -51,20 +55,20 @@ impl<P: Protocol> SideList<P> {
 
     /// The address of the queue whose waiters are in the list, if there are any.
     ///
-    /// Exact for whoever knows that nobody can enter or leave now, a hint for others.
+    /// Exact while no waiter can enter or leave the list, and otherwise a hint.
     #[inline]
     pub fn owner(&self) -> Option<usize> {
-        // Ordering: Relaxed; whoever acts on it holds the mutex of that queue, under which it was written.
-        Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != NOBODY)
+        // Ordering: Relaxed; a caller that relies on it holds the mutex of that queue, under which it was written.
+        Some(self.owner.load(Ordering::Relaxed)).filter(|owner| *owner != NO_QUEUE)
     }
 
-    /// Sets what the list is called in reports.
+    /// Sets the name of the list in reports.
     #[inline]
     pub const fn set_kind(&mut self, kind: &'static str) {
         self.origin.set_kind(kind);
     }
 
-    /// Sets what the user calls it in reports.
+    /// Sets the label that the user gave the list, for reports.
     #[inline]
     pub const fn set_label(&mut self, label: &'static str) {
         self.origin.set_label(label);
@@ -79,16 +83,16 @@ impl<P: Protocol> SideList<P> {
         self.len.load(Ordering::Relaxed)
     }
 
-    /// Whether nobody is in the list now.
+    /// Whether the list has no waiter now.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Links a node at the end of the list, which from then on belongs to `locked`'s queue until it is empty again.
+    /// Links a node at the end of the list. `locked`'s queue owns the list from then on, until it is empty again.
     ///
     /// # Safety
     ///
-    /// `node` is alive, pinned, in no list, and leaves this one before it is freed. If all goes well its stage must be
+    /// `node` is alive, pinned, in no list, and leaves this one before it is freed. After a success its stage must be
     /// this list's id before the mutex is released.
     pub(super) unsafe fn push_back(
         &self,
@@ -96,30 +100,28 @@ impl<P: Protocol> SideList<P> {
         node: *const Node<P::Data>,
     ) -> Result<(), ForeignQueue> {
         let caller = locked.queue.id();
-        // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner let the empty list go.
-        match self.owner.compare_exchange(NOBODY, caller, Ordering::Acquire, Ordering::Relaxed) {
+        // Ordering: Acquire pairs with the Release in `with_list`, by which the last owner gave the empty list up.
+        match self.owner.compare_exchange(NO_QUEUE, caller, Ordering::Acquire, Ordering::Relaxed) {
             Err(owner) if owner != caller => return Err(ForeignQueue { owner, caller }),
             _ => {}
         }
-        // SAFETY: we hold the owner's mutex (I1); the node is fit by the caller's word.
+        // SAFETY: we hold the owner's mutex (I1); the node is as required, by the caller's word.
         unsafe {
             self.with_list(|list| (list.push_back(node), 1));
         }
         Ok(())
     }
 
-    /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list `TO`. Nobody is woken.
-    ///
-    /// Returns how many were moved.
+    /// Moves up to `n` waiters, longest waiting first, to the end of the queue's list `TO`, and wakes none. Returns how
+    /// many were moved.
     #[inline]
     pub fn transfer<const TO: usize>(&self, locked: &mut Locked<'_, P>, n: usize) -> Result<usize, ForeignQueue> {
         if n == 0 || !self.is_owned_by(locked)? {
             return Ok(0);
         }
         let id = locked.queue.id();
-        // SAFETY: I1: both lists are guarded by the mutex that we hold. The nodes leave one list and enter the other before
-        // anybody can look.
-        // Ordering: Relaxed, by I2; the owner of a waiter only compares.
+        // SAFETY: I1: the mutex that we hold guards both lists. The nodes leave one list and enter the other before it
+        // is released. Ordering: Relaxed, by I2; the owner of a waiter only compares the stage.
         unsafe {
             let (mut chain, moved) = self.with_list(|list| {
                 let (chain, moved) = list.take_front(n, |node| {
@@ -146,7 +148,7 @@ impl<P: Protocol> SideList<P> {
         unsafe { self.with_list(|list| (List::remove(slice::from_mut(list), node), -1)) }
     }
 
-    /// Whether the list has waiters, and `locked` is the mutex that guards them.
+    /// Whether the list has waiters, all of them of `locked`'s queue.
     fn is_owned_by(&self, locked: &Locked<'_, P>) -> Result<bool, ForeignQueue> {
         match (self.owner(), locked.queue.id()) {
             (None, _) => Ok(false),
@@ -155,7 +157,8 @@ impl<P: Protocol> SideList<P> {
         }
     }
 
-    /// Runs `f` on the list, which tells how its length has changed, and lets go of the list when it is empty afterwards.
+    /// Runs `f` on the list. `f` returns the change of the length; if the list is empty afterwards, it has no owner any
+    /// more.
     ///
     /// # Safety
     ///
@@ -163,12 +166,12 @@ impl<P: Protocol> SideList<P> {
     unsafe fn with_list<R>(&self, f: impl FnOnce(&mut List<P::Data>) -> (R, isize)) -> R {
         // SAFETY: I1, by the caller's word.
         let (result, change) = self.list.with_mut(|list| unsafe { f(&mut *list) });
-        // No exchange: only the holder of the owner's mutex writes it.
+        // No atomic exchange: only the holder of the owner's mutex writes the length.
         let len = self.len().wrapping_add_signed(change);
         self.len.store(len, Ordering::Relaxed);
         if len == 0 {
             // Ordering: Release pairs with the Acquire in `push_back`: the next owner may have another mutex.
-            self.owner.store(NOBODY, Ordering::Release);
+            self.owner.store(NO_QUEUE, Ordering::Release);
         }
         result
     }

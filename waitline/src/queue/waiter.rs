@@ -14,44 +14,45 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-/// How a waiting future reaches its queue, and what is to be done when it is dropped before it is done.
+/// How a waiting future reaches its queue, and what it does when it is dropped before it is ready.
 ///
-/// A handle is what the future would hold anyway: a reference to its primitive, or an `Arc` of it.
+/// A handle contains what the future would hold anyway: a reference to its primitive, or an `Arc` of it.
 pub trait Handle {
-    /// The method that waits, as reports call it; see [`diagnostics`](crate::diagnostics).
+    /// The name in reports of the method that waits; see [`diagnostics`](crate::diagnostics).
     const CALL: &'static str = "wait";
 
     /// The protocol of the queue.
     type Protocol: Protocol;
 
-    /// The queue; the same at each call.
+    /// The queue. Must be the same at each call.
     fn queue(&self) -> &WaitQueue<Self::Protocol>;
 
-    /// The side list in which this handle's waiters may wait, if there is one; the same at each call.
+    /// The side list in which this handle's waiters may wait, if there is one. Must be the same at each call.
     fn side_list(&self) -> Option<&SideList<Self::Protocol>> {
         None
     }
 
-    /// The waiter was dropped while it was queued, and has just been unlinked.
+    /// Called when the waiter is dropped while it is queued, after it has been unlinked.
     ///
-    /// To be done here: grant waiters that its request held back. Wake only after `queue` is dropped.
+    /// If its request blocked the waiters behind it, grant them here. Wake them only after `queue` is dropped.
     fn cancel_queued(&self, queue: Locked<'_, Self::Protocol>, data: &mut <Self::Protocol as Protocol>::Data) {
         _ = data;
         drop(queue);
     }
 
-    /// The waiter was dropped after it was granted and before it was polled: pass the grant on.
+    /// Called when the waiter is dropped after it was granted and before it was polled again: pass the grant on here.
     fn cancel_granted(&self, data: &mut <Self::Protocol as Protocol>::Data);
 }
 
-/// A wait, inside the future that waits: a request on the way in, a handle and data on the way out.
+/// A wait, inside the future that waits. It begins with a handle and a request, and ends with the handle and what was
+/// granted.
 ///
-/// The future pins it structurally, and drives it by two calls: [`finish_if`](Self::finish_if), for a fast path without the
-/// mutex, and [`poll_wait`](Self::poll_wait). Neither can be called at a wrong time. Dropping a waiter gives up its turn, or
-/// passes its grant on.
+/// The future pins it structurally, and drives it by two calls: [`finish_if`](Self::finish_if), for a fast path without
+/// the mutex, and [`poll_wait`](Self::poll_wait). Neither can be called at a wrong time. Dropping a waiter unlinks it,
+/// or passes its grant on.
 ///
-/// A wait that has not begun is just its handle and its data beside empty links: nothing is moved when it begins, so that
-/// what was written in pieces need not be read as a whole while it is still on its way to the cache.
+/// A wait that has not begun is just its handle and its data beside empty links. Nothing is moved when it begins, so
+/// that no large load has to wait for smaller stores to the same bytes.
 pub struct Waiter<H: Handle> {
     pub(super) node: Node<<H::Protocol as Protocol>::Data>,
     /// Taken out when the wait is over.
@@ -62,16 +63,16 @@ pub struct Waiter<H: Handle> {
 /// The handle and the data of a wait that is over.
 type Finished<H> = (H, <<H as Handle>::Protocol as Protocol>::Data);
 
-// SAFETY: the owner side of a waiter may move to another thread with its handle and data; a linked one is never moved
-// in memory (it is pinned), and what the list does to it happens under the mutex (I1) or before the Release of I3.
+// SAFETY: the owner's side of a waiter may move to another thread with its handle and data. A linked waiter is never
+// moved in memory (it is pinned), and its list touches it only under the mutex (I1) or before the Release of I3.
 unsafe impl<H: Handle<Protocol: Protocol<Data: Send>> + Send> Send for Waiter<H> {}
-// SAFETY: through `&Waiter` one can only read the handle and the stage. (Asks more of the data than it must, as the
-// future around it would if it held them itself.)
+// SAFETY: `&Waiter` gives access only to the handle and the stage. (The bounds on the data are stricter than necessary.
+// They are those of a future that holds the data itself.)
 unsafe impl<H: Handle<Protocol: Protocol<Data: Send + Sync>> + Sync> Sync for Waiter<H> {}
 
 impl<H: Handle> Waiter<H> {
     const_unless_loom! {
-        /// A wait that has not begun. Reports show the caller's location.
+        /// A wait that has not begun. Reports show the location of the caller.
         #[inline(always)]
         #[track_caller]
         pub const fn new(handle: H, data: <H::Protocol as Protocol>::Data) -> Self {
@@ -86,21 +87,21 @@ impl<H: Handle> Waiter<H> {
         self
     }
 
-    /// Where the wait was called for.
+    /// The location of the call that waits.
     #[inline(always)]
     pub fn location(&self) -> Caller {
         self.location
     }
 
-    /// The handle of a wait that has not begun.
+    /// The handle, if the wait has not begun.
     #[inline(always)]
     pub fn new_handle(&self) -> Option<&H> {
         self.is_new().then(|| self.handle())
     }
 
-    /// Ends a wait that has not begun, without the mutex, if `ready` says so: the fast path.
+    /// Ends a wait that has not begun, without the mutex, if `ready` returns true: the fast path.
     ///
-    /// `None` if it is not ready, or if the wait has begun: go on with [`poll_wait`](Self::poll_wait).
+    /// Returns `None` if `ready` returns false, or if the wait has begun. Call [`poll_wait`](Self::poll_wait) then.
     #[inline(always)]
     pub fn finish_if(
         self: Pin<&mut Self>,
@@ -110,7 +111,7 @@ impl<H: Handle> Waiter<H> {
             return None;
         }
         let this = self.into_ref().get_ref();
-        // SAFETY: a node that is not linked belongs to its owner (the table), who lends us the only access.
+        // SAFETY: a node that is not linked belongs to its owner (the table), who gives us exclusive access.
         let data = this.node.body.with_mut(|body| unsafe { &mut *(*body).data });
         if !ready(&this.handle, data) {
             return None;
@@ -119,15 +120,15 @@ impl<H: Handle> Waiter<H> {
         Some(unsafe { this.finish() })
     }
 
-    /// Polls the wait. At the first poll `decide` runs under the mutex and says whether to wait; later polls look for the
-    /// grant.
+    /// Polls the wait. At the first poll, `decide` runs under the mutex and decides whether to wait. Later polls check
+    /// for the grant.
     ///
-    /// Never takes the mutex once the grant is there; otherwise sees to it that `cx`'s waker is the one that is woken.
-    /// If `decide` panics before it has decided, the waiter is as it was, and the mutex is free.
+    /// A poll after the grant does not take the mutex. A poll before it makes `cx`'s waker the one that is woken. If
+    /// `decide` panics before it has decided, the waiter stays as it was, and the mutex is released.
     ///
     /// # Panics
     ///
-    /// If the wait is over. Nothing is changed then.
+    /// If the wait is over. Nothing changes then.
     #[inline]
     pub fn poll_wait(
         self: Pin<&mut Self>,
@@ -145,7 +146,7 @@ impl<H: Handle> Waiter<H> {
         if is_granted { Poll::Ready(unsafe { this.finish() }) } else { Poll::Pending }
     }
 
-    /// Waits: [`poll_wait`](Self::poll_wait) as a future, for async functions.
+    /// Waits as [`poll_wait`](Self::poll_wait) does, in an async function.
     ///
     /// ```
     /// use std::pin::pin;
@@ -187,13 +188,14 @@ impl<H: Handle> Waiter<H> {
     ///
     /// # Safety
     ///
-    /// The waiter is new or granted, its owner lends it to the caller alone, and nobody uses the data or the handle again.
+    /// The waiter is new or granted, its owner gives the caller exclusive access, and the data and the handle are not
+    /// used again.
     #[inline(always)]
     unsafe fn finish(&self) -> Finished<H> {
-        // Ordering: Relaxed; the node is ours (I2), and nobody else looks at an unlinked node.
+        // Ordering: Relaxed; the node is ours (I2), and no other thread looks at an unlinked node.
         self.node.stage.store(OVER, Ordering::Relaxed);
-        // SAFETY: not linked, so the node belongs to its owner (the table), by the caller's word us. Read once: OVER keeps
-        // everybody else away from both.
+        // SAFETY: not linked, so the node belongs to its owner (the table), which is us, by the caller's word. Both are
+        // read once: OVER prevents any further access.
         unsafe {
             let data = self.node.body.with_mut(|body| {
                 (*body).wait.end();
@@ -216,7 +218,7 @@ impl<H: Handle> Waiter<H> {
         self.node.stage.load(Ordering::Relaxed) == NEW
     }
 
-    /// Whether the waiter has been granted by now; if not, `waker` is the one that the grant will wake.
+    /// Whether the waiter has been granted. If not, makes `waker` the one that the grant will wake.
     #[cold]
     fn granted_or_rearmed(&self, waker: &Waker) -> bool {
         if self.node.stage.load(Ordering::Relaxed) == OVER {
@@ -231,8 +233,8 @@ impl<H: Handle> Waiter<H> {
                 GRANTED => return true,
                 id => _ = self.linked_in(queue, id),
             }
-            // SAFETY: the node is linked in a list that this mutex guards (`linked_in`), so its body is ours (I1) and has a
-            // waker (I8).
+            // SAFETY: the node is linked in a list that this mutex guards (`linked_in`), so we may touch its body (I1),
+            // and it has a waker (I8).
             let armed = self.node.body.with_mut(|body| unsafe {
                 let current = (*body).waker.assume_init_mut();
                 if current.will_wake(waker) {
@@ -248,14 +250,14 @@ impl<H: Handle> Waiter<H> {
             if armed {
                 return false;
             }
-            // I7: foreign code, so without the mutex; the replaced waker is dropped without it, too.
+            // I7: foreign code, so without the mutex. The replaced waker is dropped without it, too.
             fresh = Some(waker.clone());
         }
     }
 
-    /// Where a linked waiter is, given the queue that its handle leads to, whose mutex we hold, and its stage.
+    /// The list of a linked waiter with this stage. `queue` is the one that its handle leads to, and we hold its mutex.
     ///
-    /// Aborts if the handle does not lead there any more (I5): unwinding would free a linked waiter.
+    /// Aborts if the handle does not lead to that list any more (I5): unwinding would free a linked waiter.
     fn linked_in(&self, queue: &WaitQueue<H::Protocol>, id: usize) -> Linked<'_, H::Protocol> {
         if id == queue.id() {
             return Linked::InQueue;
@@ -291,7 +293,7 @@ impl<H: Handle> Waiter<H> {
         }
         // SAFETY: it was linked until now, and will not be again (I8).
         let waker = linked.is_some().then(|| unsafe { Node::take_waker(node) });
-        // Last of all, without the mutex (I7), and also if the handle panics.
+        // Dropped last, without the mutex (I7), and also if the handle panics.
         let _waker = Discarded(waker);
         mem::forget(bomb);
         // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
@@ -310,14 +312,14 @@ impl<H: Handle> Waiter<H> {
 impl<H: Handle> Drop for Waiter<H> {
     #[inline]
     fn drop(&mut self) {
-        /// Drops the data and the handle, also after a panic of the cancellation.
+        /// Drops the data and the handle, even if the cancellation panics.
         struct Rest<'a, H: Handle>(&'a Waiter<H>);
 
         impl<H: Handle> Drop for Rest<'_, H> {
             #[inline(always)]
             fn drop(&mut self) {
-                // SAFETY: not over, so both are there; not linked, so both are ours; and this is the last use of the waiter.
-                // As locals, one is dropped even if the drop of the other panics.
+                // SAFETY: not over, so both are present; not linked, so both are ours; and this is the last use of the
+                // waiter. As locals, one is dropped even if the drop of the other panics.
                 unsafe {
                     let _handle = ptr::read(&*self.0.handle);
                     let _data = self.0.node.body.with_mut(|body| ptr::read(&*(*body).data));
@@ -349,13 +351,13 @@ impl<H: Handle> fmt::Debug for Waiter<H> {
     }
 }
 
-/// Which list a linked waiter is in.
+/// The list that a linked waiter is in.
 enum Linked<'a, P: Protocol> {
     InQueue,
     InSideList(&'a SideList<P>),
 }
 
-/// A waker that is not needed any more, dropped as foreign code.
+/// A waker that is no longer needed. Its drop is foreign code.
 struct Discarded(Option<Waker>);
 
 impl Drop for Discarded {

@@ -5,7 +5,7 @@ use std::{
     cell::Cell,
 };
 
-/// The system's allocator, with counts for each thread: for tests that something does not allocate.
+/// The system's allocator, with counts for each thread: for tests of code that must not allocate.
 ///
 /// ```
 /// use waitline::testing::{CountingAllocator, allocations};
@@ -24,7 +24,7 @@ thread_local! {
     static BYTES: Cell<isize> = const { Cell::new(0) };
 }
 
-// SAFETY: all calls go to the system's allocator as they come.
+// SAFETY: all calls are forwarded to the system's allocator unchanged.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
@@ -40,7 +40,7 @@ unsafe impl GlobalAlloc for CountingAllocator {
     }
 }
 
-/// How often `work` allocates on this thread, if [`CountingAllocator`] is the global allocator; else 0.
+/// The number of allocations of `work` on this thread if [`CountingAllocator`] is the global allocator; otherwise 0.
 ///
 /// ```
 /// use waitline::testing::{CountingAllocator, allocations};
@@ -56,7 +56,8 @@ pub fn allocations(work: impl FnOnce()) -> usize {
     ALLOCATIONS.get() - before
 }
 
-/// The bytes that this thread has allocated and not freed, under [`CountingAllocator`]. Negative if it freed others'.
+/// The number of bytes that this thread has allocated minus the number that it has freed, under [`CountingAllocator`].
+/// Negative if it freed memory that other threads allocated.
 ///
 /// ```
 /// use waitline::testing::{CountingAllocator, allocated_bytes};

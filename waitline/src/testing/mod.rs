@@ -1,4 +1,5 @@
-//! A test kit for code built on the primitives: model runner, loom-aware threads, polling by hand, misbehaving wakers.
+//! A test kit for code built on the primitives: a model runner, loom-aware threads, polling by hand, misbehaving
+//! wakers.
 //!
 //! The same test body runs on real threads in an ordinary build and under loom's scheduler in a build with
 //! `--cfg loom --features loom`:
@@ -19,7 +20,7 @@
 //! });
 //! ```
 //!
-//! | for | take |
+//! | to test | use |
 //! |---|---|
 //! | all interleavings | [`model`], with [`spawn`] for threads and [`block_on`] for futures |
 //! | a future at a given point | [`poll_once`], [`poll_with`], then send or drop it |
@@ -30,8 +31,9 @@
 //! | panics | [`panic_message`], [`during_panic`] |
 //! | "does not allocate" | [`CountingAllocator`], [`allocations`], [`allocated_bytes`] |
 //!
-//! The guide `docs/model-checking.md` in the repository walks through the models of a connection pool (`examples/pool`):
-//! what to write into `Cargo.toml`, which bounds to choose, what loom does not see, and how it goes together with tokio.
+//! The guide `docs/model-checking.md` in the repository walks through the models of a connection pool
+//! (`examples/pool`): what to write into `Cargo.toml`, which bounds to choose, what loom does not see, and how to use
+//! it beside tokio.
 
 mod alloc;
 mod panics;
@@ -49,8 +51,8 @@ pub use wakers::{
 
 /// Runs `body` once on real threads, or under loom in every interleaving up to the preemption bound.
 ///
-/// Under loom the bound is `LOOM_MAX_PREEMPTIONS`, or 3 if that is not set (bound 2 is known to miss real bugs), and a
-/// line with the number of interleavings goes to standard error.
+/// Under loom the bound is `LOOM_MAX_PREEMPTIONS`, or 3 if that is not set (bound 2 is known to miss real bugs). The
+/// number of interleavings is printed to standard error.
 ///
 /// # Panics
 ///
@@ -83,7 +85,7 @@ pub fn model(name: &str, body: impl Fn() + Send + Sync + 'static) {
             counter.fetch_add(1, Ordering::Relaxed);
             body();
         });
-        // Written past the test harness, which would swallow it: CI adds these lines up.
+        // Bypasses the test harness, which would capture it: CI adds these lines up.
         let runs = runs.load(Ordering::Relaxed);
         _ = writeln!(std::io::stderr(), "loom model: {name}: {runs} interleavings at bound {bound}");
     }

@@ -15,14 +15,14 @@ pub fn panic_message<R>(f: impl FnOnce() -> R) -> Option<String> {
     Some(message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default())
 }
 
-/// Runs `f` in a destructor while a panic unwinds, and checks that this first panic goes on.
+/// Runs `f` in a destructor while a panic unwinds, and checks that this first panic continues.
 ///
-/// For hazard tests: a guard that is dropped by a panic, an event that is set in a destructor. A panic that leaves `f`
-/// aborts the process.
+/// For tests of hazards: a guard that is dropped by a panic, an event that is set in a destructor. A panic that leaves
+/// `f` aborts the process.
 ///
 /// # Panics
 ///
-/// If another panic than the first one comes out.
+/// If a panic other than the first one comes out.
 ///
 /// ```
 /// let mut ran = false;

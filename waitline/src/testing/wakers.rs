@@ -12,7 +12,7 @@ use std::{
     task::{Poll, RawWaker, RawWakerVTable, Wake, Waker},
 };
 
-/// A waker that counts how often it was woken. Clones share the count.
+/// A waker that counts its wake-ups. Clones share the count.
 ///
 /// ```
 /// let counter = waitline::testing::CountingWaker::new();
@@ -35,7 +35,7 @@ impl Wake for Count {
 }
 
 impl CountingWaker {
-    /// A waker that was never woken.
+    /// A counter at 0.
     ///
     /// ```
     /// assert_eq!(waitline::testing::CountingWaker::new().count(), 0);
@@ -44,7 +44,7 @@ impl CountingWaker {
         Self::default()
     }
 
-    /// How often it was woken.
+    /// The number of wake-ups.
     ///
     /// ```
     /// let counter = waitline::testing::CountingWaker::new();
@@ -55,7 +55,7 @@ impl CountingWaker {
         self.0.0.load(Ordering::SeqCst)
     }
 
-    /// How many wakers made by [`waker`](Self::waker), and clones of them, are still held somewhere.
+    /// The number of wakers made by [`waker`](Self::waker), and of their clones, that have not been dropped.
     ///
     /// ```
     /// let counter = waitline::testing::CountingWaker::new();
@@ -77,7 +77,7 @@ impl CountingWaker {
         self.0.clone().into()
     }
 
-    /// Polls `future` once with it.
+    /// Polls `future` once with this waker.
     ///
     /// ```
     /// use std::{future::pending, pin::pin};
@@ -140,7 +140,7 @@ impl WakeOrder {
     }
 }
 
-/// The three things that an executor's waker may do inside a primitive, all of them foreign code.
+/// A call of a waker's code inside a primitive. All of it is foreign code.
 ///
 /// ```
 /// use waitline::testing::{WakerCall, hooked_waker};
@@ -156,9 +156,9 @@ pub enum WakerCall {
     Drop,
 }
 
-/// A waker that runs `hook` at each clone, wake and drop: to re-enter the primitive from there, or to panic.
+/// A waker that runs `hook` at each clone, wake and drop, for example to re-enter the primitive or to panic.
 ///
-/// Not for use inside a loom model, which cannot follow the vtable's reference counts.
+/// Do not use it inside a loom model: loom cannot follow the vtable's reference counts.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -240,7 +240,7 @@ pub fn panicking_waker_at(call: WakerCall) -> ManuallyDrop<Waker> {
 
 /// A waker that takes `future` out of its box and polls it inside its own `wake`, as inline executors do.
 ///
-/// The box is left empty once the future is ready, and `done` is told the output.
+/// When the future is ready, `done` is called with its output, and the future is dropped.
 ///
 /// ```
 /// use std::sync::mpsc::channel;

@@ -13,7 +13,9 @@ use std::{
 use waitline::{
     Decision, Entry, FirstPanic, ForeignQueue, Front, Handle, List, Locked, Protocol, SideList, WaitQueue, Waiter,
     Wakers,
-    diagnostics::{Announced, Caller, Current, Hold, Holding, Holds, Origin, Target, Task, Thing, Wait, Waiting, Who},
+    diagnostics::{
+        Announced, Caller, Current, HeldAs, Hold, Holding, Origin, Primitive, Target, Task, TaskOrThread, Wait, Waiting,
+    },
     sync::{Mutex, UnsafeCell},
     testing::CountingWaker,
 };
@@ -123,12 +125,12 @@ yes!(Current: Send, Sync);
 yes!(Hold: Send, Sync);
 yes!(Wait: Send, Sync);
 yes!(Task: Send, Sync, Copy);
-yes!(Thing: Send, Sync, Copy);
-yes!(Who: Send, Sync);
+yes!(Primitive: Send, Sync, Copy);
+yes!(TaskOrThread: Send, Sync);
 yes!(Target: Send, Sync, Copy);
 yes!(Waiting: Send, Sync);
 yes!(Holding: Send, Sync);
-yes!(Holds: Send, Sync, Copy);
+yes!(HeldAs: Send, Sync, Copy);
 // The end of an announcement belongs to its thread.
 no!(Announced: Send, Sync);
 yes!(Announced: Debug);

@@ -12,7 +12,7 @@ fn without_the_feature_nothing_is_stored() {
 #[cfg(feature = "diagnostics")]
 mod on {
     use super::*;
-    use waitline::diagnostics::{Caller, Current, Holding, Holds, Target, Task, enter};
+    use waitline::diagnostics::{Caller, Current, HeldAs, Holding, Target, Task, enter};
 
     /// What is on record of the origin with this label.
     fn held(label: &str, origin: &Origin) -> Vec<Holding> {
@@ -25,7 +25,7 @@ mod on {
         });
         let ids: Vec<u64> = things.collect();
         assert_eq!(ids.len(), 1);
-        holds().into_iter().filter(|hold| hold.thing == ids[0]).collect()
+        holds().into_iter().filter(|hold| hold.primitive == ids[0]).collect()
     }
 
     fn origin(label: &'static str) -> Origin {
@@ -35,15 +35,15 @@ mod on {
     }
 
     #[test]
-    fn who_holds_alone_is_replaced_and_let_go() {
+    fn who_holds_alone_is_replaced_and_release() {
         let origin = origin("alone");
         let line = line!() + 1;
         origin.hold_alone(Caller::here());
-        assert_eq!(held("alone", &origin)[0].place.line(), line);
+        assert_eq!(held("alone", &origin)[0].location.line(), line);
         origin.hold_alone(Caller::here());
         assert_eq!(held("alone", &origin).len(), 1);
-        origin.let_go();
-        origin.let_go();
+        origin.release();
+        origin.release();
         assert!(held("alone", &origin).is_empty());
     }
 
@@ -71,7 +71,7 @@ mod on {
             origin.item_done();
         }
         let left = held("items", &origin);
-        assert_eq!((left.len(), &*left[0].who.text, left[0].holds), (1, "task 1", Holds::Item));
+        assert_eq!((left.len(), &*left[0].by.name, left[0].held_as), (1, "task 1", HeldAs::Item));
         // Somebody else's is done when there is none of one's own.
         origin.item_done();
         assert!(held("items", &origin).is_empty());
@@ -91,7 +91,7 @@ mod on {
         origin.take_item(Caller::here());
         assert_eq!(held("gone", &origin).len(), 2);
         drop(origin);
-        assert!(holds().iter().all(|hold| hold.who.text != "only here"));
+        assert!(holds().iter().all(|hold| hold.by.name != "only here"));
     }
 
     #[test]
@@ -108,12 +108,12 @@ mod on {
             wait.for_primitive(Current::get(), &origin, "call", Caller::here());
         }
         let told = find().unwrap();
-        assert_eq!((told.who.task, &*told.who.text, told.granted), (Some((7, 8)), "(7, 8)", false));
+        assert_eq!((told.by.task, &*told.by.name, told.granted), (Some((7, 8)), "(7, 8)", false));
         wait.granted();
         assert!(find().unwrap().granted);
         wait.for_primitive(Current::get(), &origin, "call", Caller::here());
         let told = find().unwrap();
-        assert!(told.who.task.is_none() && told.who.text.starts_with("thread \""), "{:?}", told.who);
+        assert!(told.by.task.is_none() && told.by.name.starts_with("thread \""), "{:?}", told.by);
         wait.end();
         assert!(find().is_none());
     }
