@@ -1,18 +1,18 @@
-//! [`Barrier`], the future that waits at it, and what it gets.
+//! [`Barrier`], the future that waits at it, and its output.
 //!
 //! | party | linked in | its [`Outcome`] | counted in `arrived` | next |
 //! |---|---|---|---|---|
-//! | not arrived | nothing | `Undecided` | no | arrived; the leader's turn; broken |
-//! | arrived | WAITING | `Undecided` | yes | decided, gone (cancelled) |
-//! | decided | RELEASED | `Turn` or `Broken` | no | told, gone (cancelled) |
-//! | told | nothing | `Turn` or `Broken` | no | |
+//! | not arrived | nothing | `Undecided` | no | arrived; granted (the leader, or the barrier is broken) |
+//! | arrived | WAITING | `Undecided` | yes | released; gone (cancelled) |
+//! | released | RELEASED | `Complete` or `Broken` | no | granted; gone (cancelled) |
+//! | granted | nothing | `Complete` or `Broken` | no | |
 //!
-//! - **B1** `arrived` is the length of WAITING, and less than the number of parties. Who makes it up to that number does
-//!   not wait: it is the leader.
-//! - **B2** A round ends, by its leader, an abort or a reset, in one section of the mutex, which decides every party in
-//!   WAITING and moves it to RELEASED (see [`release`](mod@crate::release)). So rounds never mix, however long the parties
-//!   of the last one take to be told, and what is decided stays decided.
-//! - **B3** While the barrier is broken WAITING is empty: the section that breaks it empties it, and nobody enters.
+//! - **B1** `arrived` is the length of WAITING, and less than the number of parties. The party that would make it reach
+//!   that number does not wait: it is the leader.
+//! - **B2** A leader, an abort or a reset ends a round in one section of the mutex, which sets the outcome of every
+//!   party in WAITING and moves it to RELEASED (see [`release`](mod@crate::release)). So rounds never mix, however long
+//!   it takes to grant the parties of the last one, and an outcome never changes once it is set.
+//! - **B3** While the barrier is broken, WAITING is empty: the section that breaks it empties it, and no party enters.
 
 use crate::release::{RELEASED, WAITING, release};
 use pin_project_lite::pin_project;
@@ -28,35 +28,36 @@ use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, busy_or, const
 
 /// A meeting point for a fixed number of tasks, round after round.
 ///
-/// The meaning is that of Python's `asyncio.Barrier`: whoever [waits](Self::wait) is held until as many as there are
-/// [`parties`](Self::parties) wait; then all go on, and the barrier is ready for the next round. Who has gone on may
-/// wait again at once, it counts for the next round, even if others of this round have not run yet.
+/// Like `asyncio.Barrier`. A task that [waits](Self::wait) is held until as many tasks wait as the barrier has
+/// [`parties`](Self::parties). Then all of them continue, and the barrier is ready for the next round. A task that continues
+/// may wait again at once: it counts for the next round, even if other parties of this round have not run yet.
 ///
 /// # Fairness
 ///
-/// A party arrives at its future's first poll. The round gives each party its [index](BarrierTurn::index), in the order
-/// of arrival, and wakes them in this order. The last one, the leader, does not wait.
+/// A party arrives at its future's first poll. A complete round gives each party its [index](BarrierTurn::index), in
+/// the order of arrival, and wakes the parties in this order. The last one, the leader, does not wait.
 ///
 /// # Cancel safety
 ///
-/// A party whose future is dropped while it waits takes its arrival back: the barrier needs another one for the round,
-/// and those who arrived after it move up. Dropping a future whose round is complete changes nothing for the others.
+/// A party whose future is dropped while it waits takes its arrival back: the barrier needs another party for the
+/// round, and the parties that arrived after it move up. Dropping a future whose round is complete has no effect on
+/// other parties.
 ///
 /// # Broken barriers
 ///
-/// If a party cannot come, [`abort`](Self::abort) breaks the barrier for all who wait or will wait, and
-/// [`reset`](Self::reset) repairs it, or breaks off the present round of a sound one. A turn, once its round is
-/// complete, is not taken back by either, whether or not its party has run yet.
+/// If a party cannot come, [`abort`](Self::abort) breaks the barrier for all present and future waits.
+/// [`reset`](Self::reset) repairs a broken barrier, and ends the present round of a sound one with an error. Neither takes
+/// back a complete round, whether or not its parties have run yet.
 ///
 /// # Memory ordering
 ///
-/// What each party did before it arrived happens before the return of every `wait` of that round.
+/// Everything that each party did before it arrived happens before the return of every `wait` of that round.
 ///
 /// # Panics
 ///
-/// The call that ends a round (the leader's poll, `abort` or `reset`) calls the wakers of the others. If one panics, the
-/// panic goes on to that caller after all others were woken. The round stays ended, and a leader's future that is polled again
-/// gives it its turn.
+/// The call that ends a round (the leader's poll, `abort` or `reset`) calls the wakers of the other parties. If one
+/// panics, the panic goes to that caller, after all others are woken. The round stays ended, and a leader's future that
+/// is polled again returns its [`BarrierTurn`].
 ///
 /// # Examples
 ///
@@ -88,21 +89,22 @@ impl Protocol for BarrierProtocol {
     type Lists = [List<Outcome>; 2];
 }
 
-/// What is known of the present round.
+/// The state of the present round.
 struct State {
     arrived: usize,
     broken: bool,
 }
 
-/// What a round's end gives to a party that waits.
+/// How the round ended for a party.
 #[derive(Clone, Copy)]
 enum Outcome {
     Undecided,
+    /// With the party's index.
     Complete(usize),
     Broken,
 }
 
-// A panic inside any method leaves the barrier as it was or as it is to be; nothing is half made.
+// A panic inside a method leaves the barrier unchanged or completely changed, never half changed.
 impl UnwindSafe for Barrier {}
 impl RefUnwindSafe for Barrier {}
 
@@ -117,7 +119,7 @@ impl Barrier {
         ///
         /// # Panics
         ///
-        /// If `parties` is 0: nobody could ever complete a round.
+        /// If `parties` is 0: no task could ever complete a round.
         #[inline]
         #[track_caller]
         pub const fn new(parties: usize) -> Self {
@@ -127,7 +129,7 @@ impl Barrier {
     }
 
     const_unless_loom! {
-        /// Gives the barrier a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the barrier's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static ROUND: waitline_event::Barrier = waitline_event::Barrier::new(3).with_label("round");
@@ -139,7 +141,7 @@ impl Barrier {
         }
     }
 
-    /// Arrives, and waits until all parties have. The meaning of `asyncio.Barrier.wait`.
+    /// Arrives, and waits until all parties have arrived. Like `asyncio.Barrier.wait`.
     ///
     /// ```
     /// # use std::pin::pin;
@@ -157,14 +159,14 @@ impl Barrier {
     ///
     /// # Errors
     ///
-    /// [`BrokenBarrier`], if the barrier is broken, or is broken or reset while this one waits.
+    /// [`BrokenBarrier`], if the barrier is broken, or if it is aborted or reset while this party waits.
     #[inline]
     #[track_caller]
     pub fn wait(&self) -> BarrierWait<'_> {
         BarrierWait { waiter: Waiter::new(BarrierHandle(self), Outcome::Undecided) }
     }
 
-    /// Ends the present round with an error for all who wait, and starts anew; repairs a broken barrier. The meaning of
+    /// Ends the present round with an error for all waiting parties, and repairs a broken barrier. Like
     /// `asyncio.Barrier.reset`.
     ///
     /// ```
@@ -182,12 +184,12 @@ impl Barrier {
     ///
     /// # Panics
     ///
-    /// If a waker does; the barrier is reset, and all others were woken first.
+    /// If a waker panics. The barrier is reset, and all other parties are woken first.
     pub fn reset(&self) {
         self.break_off(false);
     }
 
-    /// Breaks the barrier: an error for all who wait, and for all who come, until [`reset`](Self::reset). The meaning of
+    /// Breaks the barrier: all waits end with an error, and new waits fail until [`reset`](Self::reset). Like
     /// `asyncio.Barrier.abort`.
     ///
     /// ```
@@ -203,7 +205,7 @@ impl Barrier {
     ///
     /// # Panics
     ///
-    /// If a waker does; the barrier is broken, and all others were woken first.
+    /// If a waker panics. The barrier is broken, and all other parties are woken first.
     pub fn abort(&self) {
         self.break_off(true);
     }
@@ -215,7 +217,7 @@ impl Barrier {
         release(queue);
     }
 
-    /// How many it takes to complete a round. The meaning of `asyncio.Barrier.parties`.
+    /// The number of parties that complete a round. Like `asyncio.Barrier.parties`.
     ///
     /// ```
     /// assert_eq!(waitline_event::Barrier::new(3).parties(), 3);
@@ -225,7 +227,7 @@ impl Barrier {
         self.parties
     }
 
-    /// How many wait for the present round to be complete. The meaning of `asyncio.Barrier.n_waiting`.
+    /// The number of parties that wait for the present round to complete. Like `asyncio.Barrier.n_waiting`.
     ///
     /// ```
     /// assert_eq!(waitline_event::Barrier::new(3).n_waiting(), 0);
@@ -234,7 +236,7 @@ impl Barrier {
         self.queue.lock().arrived
     }
 
-    /// Whether the barrier was aborted, and not reset since. The meaning of `asyncio.Barrier.broken`.
+    /// Whether the barrier was aborted and has not been reset since. Like `asyncio.Barrier.broken`.
     ///
     /// ```
     /// let barrier = waitline_event::Barrier::new(3);
@@ -246,10 +248,10 @@ impl Barrier {
     }
 }
 
-/// Decides all who wait, and lets them leave (B2). The caller goes on to [`release`].
-fn end_round(queue: &mut Locked<'_, BarrierProtocol>, decide: impl FnMut(&mut Outcome)) {
+/// Sets the outcome of all waiting parties, and moves them to RELEASED (B2). The caller calls [`release`] next.
+fn end_round(queue: &mut Locked<'_, BarrierProtocol>, set_outcome: impl FnMut(&mut Outcome)) {
     queue.arrived = 0;
-    queue.for_each::<WAITING>(decide);
+    queue.for_each::<WAITING>(set_outcome);
     queue.splice::<WAITING, RELEASED>();
 }
 
@@ -265,7 +267,7 @@ impl fmt::Debug for Barrier {
     }
 }
 
-/// What a party gets from a complete round.
+/// The output of a [`Barrier::wait`] whose round is complete.
 ///
 /// ```
 /// # use futures_lite::future::{block_on, zip};
@@ -284,8 +286,8 @@ pub struct BarrierTurn {
 }
 
 impl BarrierTurn {
-    /// The party's place in the order of arrival among those who completed the round: from 0 to one less than there are
-    /// parties. The return value of `asyncio.Barrier.wait`.
+    /// The party's position in the order of arrival among the parties that completed the round, from 0 to one less than
+    /// [`Barrier::parties`]. Like the return value of `asyncio.Barrier.wait`.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -319,8 +321,8 @@ impl BarrierTurn {
     }
 }
 
-/// The error of [`Barrier::wait`]: the barrier was aborted, or reset while this party waited. The meaning of Python's
-/// `BrokenBarrierError`.
+/// The error of [`Barrier::wait`]: the barrier was aborted, or it was reset while this party waited. Like
+/// `asyncio.BrokenBarrierError`.
 ///
 /// ```
 /// # use waitline_event::{Barrier, BrokenBarrier};
@@ -387,7 +389,7 @@ impl Future for BarrierWait<'_> {
         Poll::Ready(match outcome {
             Outcome::Complete(index) => Ok(BarrierTurn { index, is_leader: index + 1 == barrier.parties }),
             Outcome::Broken => Err(BrokenBarrier),
-            Outcome::Undecided => unreachable!("B2: a party that leaves has been decided"),
+            Outcome::Undecided => unreachable!("B2: a released party has an outcome"),
         })
     }
 }
@@ -410,12 +412,12 @@ impl Handle for BarrierHandle<'_> {
     }
 
     fn cancel_queued(&self, mut queue: Locked<'_, BarrierProtocol>, outcome: &mut Outcome) {
-        // One who was decided, and is still in the queue to be told, is counted no more.
+        // A released party is still linked, but no longer counted in `arrived`.
         if matches!(outcome, Outcome::Undecided) {
             queue.arrived -= 1;
         }
     }
 
-    /// The turn was this party's alone.
+    /// The outcome was this party's alone.
     fn cancel_granted(&self, _outcome: &mut Outcome) {}
 }

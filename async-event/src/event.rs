@@ -6,15 +6,15 @@
 //! | `true` | empty | any | set | clear |
 //! | `true` | not empty | | impossible | |
 //!
-//! RELEASED (see [`release`](mod@crate::release)) has waiters only while some call of `set` is at work; `clear` does not
-//! touch it.
+//! RELEASED (see [`release`](mod@crate::release)) has waiters only while a call of `set` runs. `clear` does not touch
+//! it.
 //!
-//! - **E1** The state under the mutex is the truth. The word is its copy for those who do not hold the mutex, and is
-//!   written in the same section. Under the mutex nobody reads the word. (It would be as good, and save a byte that is
-//!   padding now; but loom remembers one last access to an atomic, and a load before each store in `set` would hide
-//!   from it that the store races with the load of a fast path.)
-//! - **E2** The section that sets the state empties WAITING, and a waiter enters WAITING only if it finds the state clear
-//!   in the same section. So nobody waits for a set event.
+//! - **E1** The state under the mutex is authoritative. The word is a copy for code that does not hold the mutex, and
+//!   is written in the same section. No code reads the word under the mutex. (It could, and save a byte that is padding
+//!   now. But loom remembers only the last access to an atomic, and a load before each store in `set` would hide the
+//!   race between the store and the load of a fast path.)
+//! - **E2** The section that sets the state empties WAITING, and a waiter enters WAITING only if it finds the state
+//!   clear in the same section. So no waiter waits for a set event.
 
 use crate::release::{RELEASED, WAITING, release, release_one};
 use pin_project_lite::pin_project;
@@ -36,15 +36,15 @@ use waitline::{
 
 /// A flag that tasks and threads can wait for: a manual-reset event.
 ///
-/// The meaning is that of Python's `asyncio.Event`. An event is *clear* at first. [`set`](Self::set) lets all go that
-/// wait for it, and from then on nobody has to wait, until [`clear`](Self::clear).
+/// Like `asyncio.Event`. A new event is *clear*. [`set`](Self::set) releases all its waiters, and from then on no wait
+/// blocks, until [`clear`](Self::clear).
 ///
 /// # Set, then clear
 ///
-/// `set` completes every wait that began before it, even if `clear` follows at once and before any of the waiters ran:
-/// they do not look at the flag again. So `set` and `clear` in a row are a pulse that wakes exactly those who wait now.
-/// All of them are chosen in one step, however many there are: who waits again from inside its wake-up is not woken by
-/// the same `set`.
+/// `set` completes every wait that began before it, even if `clear` follows at once and before any waiter ran: the
+/// waiters do not look at the flag again. So `set` and `clear` in a row are a pulse that wakes exactly the waiters of
+/// that moment. `set` chooses them all in one step, however many there are: a task that waits again from inside its
+/// wake-up is not woken by the same `set`.
 ///
 /// # Fairness
 ///
@@ -53,18 +53,19 @@ use waitline::{
 ///
 /// # Cancel safety
 ///
-/// A waiting future that is dropped loses nothing, and nobody else notices.
+/// A waiting future that is dropped loses nothing, and has no effect on other waiters.
 ///
 /// # Memory ordering
 ///
-/// What was done before a `set` happens before the return of the waits that it completes, of the waits and
-/// [`is_set`](Self::is_set) that find the event set by it, and of the `clear` that ends it. The last holds for each `set`
-/// on the way, also for one that returned `false`: a consumer that clears the event and *then* looks at the data misses
-/// nothing, as every producer sets it *after* writing.
+/// Everything before a `set` happens before the return of the waits that it completes, of the waits and calls of
+/// [`is_set`](Self::is_set) that find the event set by it, and of the `clear` that ends it. For `clear`, this holds for
+/// each earlier `set`, even for one that returned `false`. So a consumer that clears the event and *then* looks at the
+/// data misses nothing if every producer sets it *after* writing.
 ///
 /// # Panics
 ///
-/// A panic in a waker that [`set`](Self::set) wakes goes on to its caller, after all others were woken.
+/// If a waker that [`set`](Self::set) wakes panics, the panic goes to the caller of `set`. All other waiters are woken
+/// first.
 ///
 /// # Examples
 ///
@@ -97,7 +98,7 @@ impl Protocol for EventProtocol {
     type Lists = [List<()>; 2];
 }
 
-// A panic inside any method leaves the event as it was or as it is to be; none is half made.
+// A panic inside a method leaves the event unchanged or completely changed, never half changed.
 impl UnwindSafe for Event {}
 impl RefUnwindSafe for Event {}
 
@@ -117,7 +118,7 @@ impl Event {
     }
 
     const_unless_loom! {
-        /// Gives the event a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the event's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static STARTED: waitline_event::Event = waitline_event::Event::new().with_label("started");
@@ -129,7 +130,7 @@ impl Event {
         }
     }
 
-    /// Whether the event is set now. The meaning of `asyncio.Event.is_set`.
+    /// Whether the event is set now. Like `asyncio.Event.is_set`.
     ///
     /// ```
     /// let event = waitline_event::Event::new();
@@ -143,14 +144,14 @@ impl Event {
         self.queue.word.load(Ordering::Acquire)
     }
 
-    /// Sets the event and completes every wait that has begun. Says whether the event was clear before.
+    /// Sets the event, completes every wait that has begun, and returns whether the event was clear before. Like
+    /// `asyncio.Event.set`.
     ///
-    /// The meaning of `asyncio.Event.set`. The wakers are called by this thread before `set` returns, 32 between two
-    /// short sections of the event's mutex. When it returns, every wait that began before it is over for good, even if
-    /// another `set` was at work on them: polling it is ready, whether or not its task ran yet.
+    /// This thread calls the wakers before `set` returns, up to 32 between two short sections of the event's mutex.
+    /// When `set` returns, every wait that began before it is complete, even one that another `set` released: its next
+    /// poll is ready, whether or not its task has run yet.
     ///
-    /// A waker may use the event. An executor that polls inside its wakers nests the calls: the depth of the stack is
-    /// then the depth of that chain.
+    /// A waker may use the event. If an executor polls inside its wakers, each such wake-up needs a stack frame.
     ///
     /// ```
     /// # use std::pin::pin;
@@ -167,17 +168,17 @@ impl Event {
     ///
     /// # Panics
     ///
-    /// If a waker does; the event is set, and all others were woken first.
+    /// If a waker panics. The event is set, and all other waiters are woken first.
     #[doc(alias("notify_waiters", "signal"))]
     pub fn set(&self) -> bool {
         let mut queue = self.queue.lock();
         let was_clear = !mem::replace(&mut *queue, true);
         if was_clear {
-            // Ordering: Release pairs with the Acquire in `is_set`. Who gets the mutex after us needs no more than that.
+            // Ordering: Release pairs with the Acquire in `is_set`. The mutex orders us with its next holder.
             queue.word().store(true, Ordering::Release);
             queue.splice::<WAITING, RELEASED>();
         }
-        // Nobody is in WAITING now (E2); another set may have left somebody in RELEASED.
+        // WAITING is empty now (E2). Another `set` may have left waiters in RELEASED.
         match queue.len() {
             0 => {}
             1 => release_one(queue),
@@ -186,10 +187,10 @@ impl Event {
         was_clear
     }
 
-    /// Clears the event: who begins to wait from now on waits for the next [`set`](Self::set). Says whether the event
-    /// was set before.
+    /// Clears the event, and returns whether it was set before. Like `asyncio.Event.clear`.
     ///
-    /// The meaning of `asyncio.Event.clear`. Waits that a `set` has completed stay completed.
+    /// A wait that begins from now on waits for the next [`set`](Self::set). Waits that a `set` has completed stay
+    /// complete.
     ///
     /// ```
     /// let event = waitline_event::Event::new();
@@ -200,16 +201,17 @@ impl Event {
     #[doc(alias = "reset")]
     #[inline]
     pub fn clear(&self) -> bool {
-        // The mutex also hands over what came before a `set` that found the event set, and wrote nothing.
+        // The mutex also makes everything visible that happened before a `set` that found the event set and wrote
+        // nothing.
         let mut queue = self.queue.lock();
-        // Ordering: Relaxed; who reads `false` has learnt nothing yet, and goes on to the mutex.
+        // Ordering: Relaxed; a reader of `false` relies on nothing yet, and takes the mutex next.
         queue.word().store(false, Ordering::Relaxed);
         mem::take(&mut *queue)
     }
 
-    /// Waits until the event is set. The meaning of `asyncio.Event.wait`.
+    /// Waits until the event is set. Like `asyncio.Event.wait`.
     ///
-    /// If it is set already this is ready at once, at the cost of one atomic load.
+    /// If the event is set already, the first poll is ready, at the cost of one atomic load.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -224,9 +226,10 @@ impl Event {
         Wait { waiter: Waiter::new(EventHandle(self), ()) }
     }
 
-    /// Waits with this thread parked until the event is set. Threads and futures share one queue.
+    /// Waits with the calling thread parked until the event is set. Threads and futures share one queue.
     ///
-    /// Not for use inside a future: it stops the executor's thread, and with it maybe the one who is to set the event.
+    /// Do not call it inside a future: it blocks the executor's thread, which the task that sets the event may need to
+    /// run.
     ///
     /// ```
     /// let event = waitline_event::Event::new();
@@ -243,10 +246,10 @@ impl Event {
         }
     }
 
-    /// How many futures and threads wait for the next [`set`](Self::set) now.
+    /// The number of futures and threads that wait for the next [`set`](Self::set) now.
     ///
-    /// Those whom a `set` has let go are not among them, also while it is still at work waking them. (Only then, and only
-    /// if the event has been cleared again, the waiters are counted one by one.)
+    /// Waiters that a `set` has released do not count, even while it still wakes them. (Only then, and only if the
+    /// event has been cleared again, the call takes time linear in their number.)
     ///
     /// ```
     /// assert_eq!(waitline_event::Event::new().waiters(), 0);
@@ -256,7 +259,7 @@ impl Event {
     }
 }
 
-/// The number of those in WAITING.
+/// The number of waiters in WAITING.
 fn waiting(queue: &mut Locked<'_, EventProtocol>) -> usize {
     if **queue {
         return 0; // E2
@@ -332,6 +335,6 @@ impl Handle for EventHandle<'_> {
         &self.0.queue
     }
 
-    /// Nobody waits for a place in the queue, and a set is for all: a cancelled waiter has nothing to pass on.
+    /// A `set` is for all waiters, so a cancelled waiter has nothing to pass on.
     fn cancel_granted(&self, (): &mut ()) {}
 }

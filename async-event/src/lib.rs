@@ -1,5 +1,6 @@
-//! An [`Event`] to wait for, set and clear by hand, and a [`Barrier`] at which tasks meet round after round, with the
-//! meaning of Python's `asyncio.Event` and `asyncio.Barrier`. For any executor, and for threads.
+//! An [`Event`] that tasks wait for and that is set and cleared by hand, and a [`Barrier`] at which tasks meet round
+//! after round, with the semantics of Python's `asyncio.Event` and `asyncio.Barrier`. For any executor, and for
+//! threads.
 //!
 //! ```
 //! use waitline_event::Event;
@@ -17,15 +18,15 @@
 //!
 //! # When something else is the better choice
 //!
-//! - One value for one receiver: a oneshot channel. One value for all: `std::sync::OnceLock` if nobody awaits it.
+//! - One value for one receiver: a oneshot channel. One value for all: `std::sync::OnceLock` if no task awaits it.
 //! - Only threads wait: `std::sync::Barrier`, or a `Condvar` beside a flag.
-//! - A wait for a condition on data: [`waitline_lock::Condition`]. An event has no data, and no lock that keeps the data
-//!   as it is between the set and the end of the wait.
-//! - Permits that are used up by those who get them: [`waitline_sem::Semaphore`]. A set event is not used up.
+//! - A wait for a condition on data: [`waitline_lock::Condition`]. An event has no data, and no lock that keeps the
+//!   data unchanged between the set and the end of the wait.
+//! - Permits that each waiter uses up: [`waitline_sem::Semaphore`]. A set event is not used up.
 //!
 //! # Recipes
 //!
-//! **A shutdown signal.** Whoever works races its next step against the event; whoever comes late finds it set.
+//! **A shutdown signal.** Each worker races its next step against the event. A worker that comes late finds it set.
 //!
 //! ```
 //! use futures_lite::future::{self, block_on};
@@ -40,7 +41,7 @@
 //!             SHUTDOWN.wait().await;
 //!             None
 //!         };
-//!         // The first of the two that is ready; the stop has precedence.
+//!         // The first future that is ready. The stop has precedence.
 //!         match future::or(stop, request).await {
 //!             Some(_request) => {}
 //!             None => return "closed",
@@ -56,8 +57,8 @@
 //! });
 //! ```
 //!
-//! **A readiness gate.** Requests pass while the gate is open, at the price of one atomic load each, and queue while it
-//! is closed. Who has queued is let through by the opening even if the gate closes again at once.
+//! **A readiness gate.** Requests pass while the gate is open, at the cost of one atomic load each, and queue while it
+//! is closed. When the gate opens, all queued requests pass, even if it closes again at once.
 //!
 //! ```
 //! # use futures_lite::future::{block_on, zip};
@@ -87,7 +88,7 @@
 //! assert_eq!(answer, "answer");
 //! ```
 //!
-//! **A start line for a load test.** All clients connect first; then all of them start at once, and one takes the time.
+//! **A start line for a load test.** All clients connect first. Then all start at once, and one measures the time.
 //!
 //! ```
 //! # use futures_lite::future::block_on;
@@ -108,36 +109,38 @@
 //! });
 //! ```
 //!
-//! A client that cannot connect calls [`abort`](Barrier::abort), which frees the others with an error, or just drops its
-//! wait and lets another one take its place.
+//! A client that cannot connect calls [`abort`](Barrier::abort), so that the others' waits end with an error. Or it
+//! drops its wait, and another client arrives instead.
 //!
 //! # What is guaranteed
 //!
 //! | | |
 //! |---|---|
-//! | set | completes every wait that began before it, as one step, also if `clear` follows at once |
-//! | rounds | decided as one step; a party of the next round never mixes with slow ones of the last |
+//! | set | completes every wait that began before it, in one step, even if `clear` follows at once |
+//! | rounds | end in one step; a party of the next round never mixes with slow parties of the last one |
 //! | order | waiters are woken, and parties numbered, in the order of their futures' first poll |
 //! | cancellation | a dropped wait leaves no trace; a dropped party takes its arrival back |
 //! | allocation | none per wait |
-//! | panics | one in a waker costs nobody else the wake-up; nothing is poisoned |
+//! | panics | if a waker panics, the other waiters are woken nevertheless; nothing is poisoned |
 //! | size | `Event` 24 bytes, `Barrier` 48; their futures 48 and 64 (64-bit machines) |
 //!
-//! What is *not* guaranteed: that the event is still set when a task runs whose wait is over. And a barrier cannot know
-//! that a party will never come: its task may never be polled again. `abort` is for that.
+//! *Not* guaranteed: that the event is still set when a task runs whose wait is over. And a barrier cannot know that a
+//! party will never arrive, because its task is never polled again. `abort` is for that.
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits, for the reports of [`waitline-executor`] (or of your own, with
-//!   [`waitline::diagnostics`]), and calls each primitive by its label. Without it that costs not a byte and not an instruction.
-//! - `loom`: together with `--cfg loom` both types run on loom's primitives, so that you can model-check your own code on
-//!   top of them. See [`waitline::testing`]. Either alone has no effect.
+//! - `diagnostics`: records which tasks wait, for the reports of [`waitline-executor`] (or for your own, with
+//!   [`waitline::diagnostics`]). Reports name each primitive by its label. Without the feature this costs no byte and no
+//!   instruction.
+//! - `loom`: together with `--cfg loom`, both types run on loom's primitives, so that you can model-check your own code
+//!   on top of them. See [`waitline::testing`]. Either one alone has no effect.
 //!
 //! # How it is verified
 //!
-//! Loom models at preemption bound 3 of set, clear, wait and cancel against one another, and of the barrier's rounds with
-//! cancel, abort and reset (`cargo loom`); random sequences against a sequential model of each type; tests against the
-//! bugs that libraries of this kind had; a storm on threads. This crate has no `unsafe`; the queue is [`waitline`]'s.
+//! By loom models at preemption bound 3 (`cargo loom`): set, clear, wait and cancel against one another, and the
+//! barrier's rounds with cancel, abort and reset. By random sequences against a sequential model of each type, tests
+//! for the bugs that similar libraries had, and a storm on threads. This crate has no `unsafe`; the wait queue is
+//! [`waitline`]'s.
 //!
 //! [`waitline-executor`]: https://docs.rs/waitline-executor
 //! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
