@@ -29,8 +29,9 @@ use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, busy_or, const
 /// A meeting point for a fixed number of tasks, round after round.
 ///
 /// Like `asyncio.Barrier`. A task that [waits](Self::wait) is held until as many tasks wait as the barrier has
-/// [`parties`](Self::parties). Then all of them continue, and the barrier is ready for the next round. A task that continues
-/// may wait again at once: it counts for the next round, even if other parties of this round have not run yet.
+/// [`parties`](Self::parties). Then all of them continue, and the barrier is ready for the next round. A task that
+/// continues may wait again at once: it counts for the next round, even if other parties of this round have not run
+/// yet.
 ///
 /// # Fairness
 ///
@@ -46,8 +47,8 @@ use waitline::{Handle, List, Locked, Protocol, WaitQueue, Waiter, busy_or, const
 /// # Broken barriers
 ///
 /// If a party cannot come, [`abort`](Self::abort) breaks the barrier for all present and future waits.
-/// [`reset`](Self::reset) repairs a broken barrier, and ends the present round of a sound one with an error. Neither takes
-/// back a complete round, whether or not its parties have run yet.
+/// [`reset`](Self::reset) repairs a broken barrier, and ends the present round of a sound one with an error. Neither
+/// takes back a complete round, whether or not its parties have run yet.
 ///
 /// # Memory ordering
 ///

@@ -130,8 +130,8 @@
 //! # Features
 //!
 //! - `diagnostics`: records which tasks wait, for the reports of [`waitline-executor`] (or for your own, with
-//!   [`waitline::diagnostics`]). Reports name each primitive by its label. Without the feature this costs no byte and no
-//!   instruction.
+//!   [`waitline::diagnostics`]). Reports name each primitive by its label. Without the feature this costs no byte and
+//!   no instruction.
 //! - `loom`: together with `--cfg loom`, both types run on loom's primitives, so that you can model-check your own code
 //!   on top of them. See [`waitline::testing`]. Either one alone has no effect.
 //!

@@ -136,7 +136,7 @@ impl<'a, T: ?Sized> LockGuard<'a, T> {
         guard.lock
     }
 
-    /// The lock, which stays held: the guard is gone, and nobody unlocks.
+    /// Gives up the guard without releasing the lock, and returns the lock.
     pub(crate) fn into_held(guard: Self) -> &'a Lock<T> {
         ManuallyDrop::new(guard).lock
     }
@@ -208,7 +208,7 @@ impl<T: ?Sized> OwnedLockGuard<T> {
         &guard.lock
     }
 
-    /// The lock, which stays held: the guard is gone, and nobody unlocks.
+    /// Gives up the guard without releasing the lock, and returns the lock.
     pub(crate) fn into_held(guard: Self) -> Arc<Lock<T>> {
         let guard = ManuallyDrop::new(guard);
         // SAFETY: read once; the guard is never used or dropped again.

@@ -31,8 +31,8 @@
 //! Fairness has a price in two places. Two threads that compete for an *empty* critical section hand the lock to each
 //! other, which costs a task switch for each acquisition, often across cores. A barging lock lets one thread acquire it
 //! several times in a row. With even a little work outside the lock, the difference disappears. And
-//! [`notify_all`](Condition::notify_all) is a chain of hand-offs: on one thread that is fast, on several workers a barging
-//! lock may be faster. `benches/README.md` in the repository has the figures.
+//! [`notify_all`](Condition::notify_all) is a chain of hand-offs: on one thread that is fast, on several workers a
+//! barging lock may be faster. `benches/README.md` in the repository has the figures.
 //!
 //! # What is guaranteed
 //!
@@ -48,8 +48,8 @@
 //! # Features
 //!
 //! - `diagnostics`: records which tasks wait for each lock and which task holds it, for the reports of
-//!   [`waitline-executor`] (or for your own, with [`waitline::diagnostics`]). Reports name each lock by its label. Without
-//!   the feature this costs no byte and no instruction.
+//!   [`waitline-executor`] (or for your own, with [`waitline::diagnostics`]). Reports name each lock by its label.
+//!   Without the feature this costs no byte and no instruction.
 //! - `loom`: together with `--cfg loom`, the lock runs on loom's primitives, so that you can model-check your own code
 //!   on top of it. See [`waitline::testing`]. Either one alone has no effect.
 //!

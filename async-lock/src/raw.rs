@@ -131,8 +131,9 @@ pub(crate) fn announce(queue: &mut Locked<'_, LockProtocol>) {
 pub(crate) fn release(queue: &mut Locked<'_, LockProtocol>) -> Option<Waker> {
     queue.origin().release();
     if queue.len() == 1 {
-        // The last waiter is about to be granted: its own unlock may take the fast path again. Ordering: Relaxed, and a
-        // plain store by L3. LOCKED is set before and after; the grant makes our writes visible to the next holder.
+        // The last waiter is about to be granted: its own unlock may take the fast path again.
+        // Ordering: Relaxed, and a plain store by L3. LOCKED is set before and after; the grant makes our writes
+        // visible to the next holder.
         queue.word().store(LOCKED, Ordering::Relaxed);
     }
     match queue.front::<QUEUE>() {

@@ -1,4 +1,4 @@
-//! Waiting with the thread.
+//! Waits that block the calling thread.
 
 use std::{
     future::Future,
@@ -8,18 +8,19 @@ use std::{
 };
 use waitline::sync::block_on;
 
-/// How often a thread looks again, letting others run in between, before it parks.
+/// How often a thread polls and yields to other threads before it parks.
 const YIELDS: usize = if cfg!(all(loom, feature = "loom")) { 0 } else { 32 };
 
-/// Waits for `future` with the thread: in line from the first moment on, and parked if it takes long.
+/// Blocks the calling thread until `future` is ready. The thread is in the queue from the first poll on, and parks if
+/// the wait takes long.
 ///
-/// Between two threads the other side is often about to act. Parking costs both of them a system call and the sleeper its
-/// core: without the yields, a producer and a consumer at capacity 16 took 8 times as long. The number is bounded, and
-/// each yield lets whoever is ready run, so that this is no spinning: it works on a single core and under priorities.
+/// The other side often acts soon. Parking costs both threads a system call, and the parked one its core; the yields
+/// avoid that (see `benches/README.md`). This is not spinning: the number of yields is bounded, and each one lets any
+/// other ready thread run, so that it works on a single core and under priorities.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     for _ in 0..YIELDS {
-        // A grant that comes before the thread parks has nobody to wake.
+        // A grant that comes before the thread parks need not wake it.
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             return output;
         }

@@ -1,7 +1,7 @@
-//! What must not compile. The tests are documentation tests, for these alone can ask the compiler to refuse.
+//! Code that must not compile, in documentation tests, which can check that.
 
-/// What leads to a queue is invariant in its items: through it, something short-lived could be put where others expect
-/// what lives for ever.
+/// A type that gives access to a queue is invariant in its items. Otherwise a short-lived item could be put into a
+/// queue from which other code expects to get `'static` items.
 ///
 /// ```
 /// # use waitline_queue::{channel::*, *};
@@ -119,7 +119,7 @@
 /// ```
 struct Invariance;
 
-/// What waits or holds outlives neither its queue nor what it borrows besides.
+/// A future or a slot outlives neither its queue nor anything else that it borrows.
 ///
 /// ```compile_fail,E0505
 /// let queue = waitline_queue::Queue::<u8>::bounded(1);

@@ -1,4 +1,4 @@
-//! What the queue's methods say when they cannot do what was asked. Whoever brought an item gets it back.
+//! The errors of the queue's methods. The error of a put holds the item.
 
 use std::{error::Error, fmt};
 
@@ -54,7 +54,7 @@ impl<T> Error for PutError<T> {}
 #[doc(alias = "TrySendError")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TryPutError<T> {
-    /// There is no room, or what there is belongs to those who wait for it.
+    /// No slot is free, or the free ones belong to waiters.
     Full(T),
     /// The queue is closed.
     Closed(T),
@@ -82,7 +82,7 @@ impl<T> TryPutError<T> {
         matches!(self, TryPutError::Full(_))
     }
 
-    /// Whether the queue takes nothing any more.
+    /// Whether the queue is closed.
     ///
     /// ```
     /// assert!(waitline_queue::TryPutError::Closed("item").is_closed());
@@ -113,7 +113,7 @@ impl<T> fmt::Display for TryPutError<T> {
 
 impl<T> Error for TryPutError<T> {}
 
-/// A get failed because the queue is closed, empty, and will stay so.
+/// A get failed because the queue is closed and will stay empty.
 ///
 /// ```
 /// let queue = waitline_queue::Queue::<u8>::unbounded();
@@ -132,7 +132,7 @@ impl fmt::Display for GetError {
 
 impl Error for GetError {}
 
-/// Why there is no item to be had at once.
+/// Why no item could be taken at once.
 ///
 /// ```
 /// use waitline_queue::{Queue, TryGetError};
@@ -146,7 +146,7 @@ impl Error for GetError {}
 pub enum TryGetError {
     /// The queue is empty now.
     Empty,
-    /// The queue is closed, empty, and will stay so.
+    /// The queue is closed and will stay empty.
     Closed,
 }
 
@@ -161,7 +161,7 @@ impl fmt::Display for TryGetError {
 
 impl Error for TryGetError {}
 
-/// A slot was not to be had because the queue is closed.
+/// A reserve failed because the queue is closed.
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -182,7 +182,7 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
-/// Why a slot was not to be had at once.
+/// Why no slot could be reserved at once.
 ///
 /// ```
 /// use waitline_queue::{Queue, TryReserveError};
@@ -192,7 +192,7 @@ impl Error for Closed {}
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TryReserveError {
-    /// There is no room, or what there is belongs to those who wait for it.
+    /// No slot is free, or the free ones belong to waiters.
     Full,
     /// The queue is closed.
     Closed,

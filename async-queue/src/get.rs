@@ -1,4 +1,4 @@
-//! Getting one item: the methods that get, and [`Get`]. The state and its invariants are in `state`.
+//! The methods that get one item, and [`Get`]. The state and its invariants are in `state`.
 
 use crate::{
     blocking,
@@ -18,22 +18,22 @@ use std::{
 use waitline::{FirstPanic, Handle, WaitQueue, Waiter, diagnostics::Caller};
 
 impl<T, S: Store<Item = T>> AnyQueue<S> {
-    /// Takes an item, waiting for one if need be. The meaning of `asyncio.Queue.get`.
+    /// Waits for an item, and takes it. Like `asyncio.Queue.get`.
     ///
     /// # Fairness
     ///
-    /// Those who wait are served in the order in which they began to wait, which is their first poll. An item is
-    /// handed to the first one itself: until its future is polled or dropped, the item is there.
+    /// Gets are granted items in the order in which they began to wait, which is their first poll. An item is granted
+    /// to the first waiter itself: it stays with that future until the future is polled or dropped.
     ///
     /// # Cancel safety
     ///
-    /// A `get` that is dropped before it is ready has not taken. An item that it was handed goes to the next one
-    /// that waits, or back to where it was: items that come back stand in the order in which they entered. They
-    /// are the only ones that may exceed the capacity, each by one; nothing is put until there is room again.
+    /// A `get` that is dropped before it is ready has not taken. An item that it was granted goes to the next waiter,
+    /// or back to its position in the queue: items that come back leave in the order in which they entered. Each of
+    /// them may exceed the capacity by one; no further item enters until a slot is free again.
     ///
     /// # Errors
     ///
-    /// If the queue is closed and empty, and no [`Slot`](crate::Slot) is held that might still bring an item.
+    /// If the queue is closed and empty, and no held [`Slot`] could still bring an item.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -52,13 +52,13 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         Get { waiter: Waiter::new(GetterHandle(self), Request::EMPTY) }
     }
 
-    /// Takes an item if there is one. The meaning of `asyncio.Queue.get_nowait`.
+    /// Takes an item if there is one. Like `asyncio.Queue.get_nowait`.
     ///
-    /// Nobody is passed: while somebody waits for an item there is none.
+    /// It passes no waiter: there is no item while a get waits for one.
     ///
     /// # Errors
     ///
-    /// If there is none now, or, after a close, ever.
+    /// If the queue is empty, or if it is closed and will stay empty.
     ///
     /// ```
     /// use waitline_queue::{Queue, TryGetError};
@@ -76,10 +76,10 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         }
     }
 
-    /// [`get`](Self::get) with this thread waiting, in one line with the futures that wait. It yields a few times
-    /// before it parks.
+    /// Takes an item as [`get`](Self::get) does, and blocks the calling thread while it waits. Threads and futures
+    /// share one FIFO queue. The thread yields a few times before it parks.
     ///
-    /// Not for use inside a future: it stops the executor's thread.
+    /// Do not call it inside a future: it blocks the executor's thread.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         }
     }
 
-    /// Takes an item, or says whether there will never be one.
+    /// Takes an item if there is one. Also returns whether there is none and will be none.
     #[inline(always)]
     fn take_now(&self, location: Caller) -> (Option<T>, bool) {
         let mut drained = false;
@@ -118,7 +118,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 }
 
-/// The handle of a get: what it is granted is an item, or, without one, the news that there will be none.
+/// The handle of a get, which is granted an item, or, if there will be none, nothing.
 struct GetterHandle<'a, S: Store>(&'a AnyQueue<S>);
 
 impl<T, S: Store<Item = T>> Handle for GetterHandle<'_, S> {
@@ -131,16 +131,16 @@ impl<T, S: Store<Item = T>> Handle for GetterHandle<'_, S> {
         self.0.queue()
     }
 
-    // Each getter waits for one item, so one that is dropped while it is queued held nobody back.
+    // Each getter waits for one item, so a queued getter that is dropped blocked no waiter behind it.
 
     fn cancel_granted(&self, request: &mut Request<T>) {
         if request.item.is_none() {
             return;
         }
-        // A comparison that panics goes on, but not in the middle of another panic.
+        // A panic of a comparison is resumed, except while the thread is panicking already.
         let mut panic = FirstPanic::new();
         panic.catch(|| {
-            // The store's new memory on the way in, its old one on the way out: both without the mutex (Q7).
+            // Memory for the store, and afterwards its old memory. It is allocated and freed without the mutex (Q7).
             let mut spare = Vec::new();
             let mut give_back =
                 |spare: &mut _| self.0.section_if(Result::is_ok, |queue| queue.give_back(request, spare));
@@ -157,8 +157,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// A `Get` that is dropped before it is ready has not taken: an item that it was handed goes to the next one that
-    /// waits, or back to its place in the queue.
+    /// A `Get` that is dropped before it is ready has not taken: an item that it was granted goes to the next waiter,
+    /// or back to its position in the queue.
     ///
     /// ```
     /// use waitline_queue::{Get, Queue};
@@ -186,7 +186,7 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
         self.waiter.location()
     }
 
-    /// Polls for the item, and gives the queue back with it.
+    /// Polls for the item, and returns it with the queue.
     #[inline(always)]
     pub(crate) fn poll_get(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(&'a AnyQueue<S>, Result<T, GetError>)> {
         let mut waiter = self.project().waiter;
@@ -222,7 +222,7 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
     ///
     /// # Panics
     ///
-    /// If it is over.
+    /// If the get is over.
     pub(crate) fn give_up(self: Pin<&mut Self>) {
         let mut waiter = self.project().waiter;
         if waiter.as_mut().finish_if(|_, _| true).is_none() {

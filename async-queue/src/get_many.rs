@@ -1,4 +1,4 @@
-//! Getting several items: [`GetMany`] and the stream [`Items`].
+//! The methods that get several items, [`GetMany`], and the stream [`Items`].
 
 use crate::{
     get::Get,
@@ -17,14 +17,14 @@ use std::{
 use waitline::diagnostics::Caller;
 
 impl<T, S: Store<Item = T>> AnyQueue<S> {
-    /// Takes up to `limit` items at once and appends them to `out`, waiting until there is at least one.
+    /// Waits until there is an item, takes up to `limit` items, and appends them to `out`. Returns their number.
     ///
-    /// The number of items taken: 0 only if the queue is closed and empty as for [`get`](Self::get), or `limit`
-    /// is 0. It passes nobody, since items stay in the queue only while nobody waits for one.
+    /// The number is 0 only if `limit` is 0, or if the queue is closed and empty as for [`get`](Self::get). The call
+    /// passes no waiter, because there is no item in the queue while a get waits for one.
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready it has taken nothing, and `out` is as it was.
+    /// A future that is dropped before it is ready has taken nothing, and `out` is unchanged.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -44,7 +44,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         GetMany { first: self.get(), out, limit }
     }
 
-    /// The items as a stream, which ends when the queue is closed and empty as for [`get`](Self::get).
+    /// The items as a stream. It ends when the queue is closed and empty as for [`get`](Self::get).
     ///
     /// # Cancel safety
     ///
@@ -67,7 +67,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         Items { queue: Some(self), get: None, location: Caller::here() }
     }
 
-    /// Takes up to `limit` items that are there now.
+    /// Takes up to `limit` of the items that are in the queue now.
     fn take_many(&self, out: &mut Vec<T>, limit: usize, location: Caller) {
         let before = out.len();
         let wanted = |out: &Vec<T>| limit - (out.len() - before);
@@ -80,7 +80,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
             if more == 0 {
                 break;
             }
-            // Without the mutex: it may be much.
+            // Without the mutex, because it may be a large allocation.
             out.reserve(more);
         }
         (before..out.len()).for_each(|_| self.note_taken(location));
@@ -92,7 +92,7 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// As [`Get`]: dropped before it is ready it has taken nothing, and the vector is as it was.
+    /// As [`Get`]: a `GetMany` that is dropped before it is ready has taken nothing, and the vector is unchanged.
     ///
     /// ```
     /// use waitline_queue::{GetMany, Queue};
@@ -135,10 +135,10 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it, or a `next()` on it, loses nothing: an item that it was handed goes back, or stays for the next
-    /// `next()`.
+    /// Dropping the stream, or a `next()` on it, loses nothing. An item that it was granted goes back to the queue, or
+    /// stays for the next `next()`.
     ///
-    /// Polled after its end, it stays at its end.
+    /// A poll after the end returns `None` again.
     ///
     /// ```
     /// use waitline_queue::{Items, PriorityQueue, order::Priority};
@@ -151,7 +151,7 @@ pin_project! {
     where
         S: Store<Item = T>,
     {
-        // None once it has ended.
+        // None once the stream has ended.
         queue: Option<&'a AnyQueue<S>>,
         #[pin]
         get: Option<Get<'a, T, S>>,

@@ -1,15 +1,15 @@
-//! A binary heap in which a panicking comparison can do no harm: each call first finds out, by comparisons alone, where
-//! things go, and then moves them. (`std`'s heap drops the item that it was about to give.)
+//! A binary heap that a panicking comparison leaves unchanged: each call first finds the target index by comparisons
+//! alone, and only then moves items. (`std`'s heap drops the item that it was about to return.)
 //!
-//! What grows under the mutex is given its memory from outside by [`make_room`].
+//! A vector that grows under the mutex gets memory that was allocated without it: see [`grow_if_full`].
 
 use crate::store::Parcel;
 use std::mem;
 
-/// Half of the memory is given back when three quarters are not in use, but this many parcels keep theirs.
+/// A store gives half of its memory back when three quarters are not in use, but keeps memory for this many parcels.
 pub(crate) const KEPT: usize = 64;
 
-/// Counts a comparison, or a parcel that is moved, for the tests of what things cost.
+/// Counts comparisons and moved parcels, for the tests of their number.
 #[inline(always)]
 fn step(steps: usize) {
     #[cfg(test)]
@@ -18,7 +18,8 @@ fn step(steps: usize) {
     let _ = steps;
 }
 
-/// Puts an item in, out of its place. `precedes` says whether a parcel of this number and item leaves before another.
+/// Takes `item` and puts it into the heap. `precedes` returns whether a parcel with this item and number leaves before
+/// another.
 #[inline]
 pub(crate) fn push<T>(
     heap: &mut Vec<Parcel<T>>,
@@ -27,16 +28,16 @@ pub(crate) fn push<T>(
     precedes: impl Fn((&T, u64), &Parcel<T>) -> bool,
 ) {
     let last = heap.len();
-    let mut place = last;
+    let mut index = last;
     if let Some(item) = item {
-        while place > 0 && precedes((item, order), &heap[(place - 1) / 2]) {
-            place = (place - 1) / 2;
+        while index > 0 && precedes((item, order), &heap[(index - 1) / 2]) {
+            index = (index - 1) / 2;
             step(1);
         }
     }
     heap.push(Parcel::new(order, item));
     let mut hole = last;
-    while hole > place {
+    while hole > index {
         heap.swap(hole, (hole - 1) / 2);
         hole = (hole - 1) / 2;
         step(1);
@@ -47,12 +48,12 @@ pub(crate) fn push<T>(
 /// Takes the first parcel out.
 #[inline]
 pub(crate) fn pop<T>(heap: &mut Vec<Parcel<T>>, precedes: impl Fn((&T, u64), &Parcel<T>) -> bool) -> Option<Parcel<T>> {
-    // The last one will take the place of the first: how far down does it have to go?
+    // The last parcel replaces the first one. Find the index down to which it sinks.
     let last = heap.len().checked_sub(1)?;
     let sinking = (&heap[last].item, heap[last].order);
-    let mut place = 0;
+    let mut index = 0;
     loop {
-        let (left, right) = (2 * place + 1, 2 * place + 2);
+        let (left, right) = (2 * index + 1, 2 * index + 2);
         if left >= last {
             break;
         }
@@ -62,13 +63,13 @@ pub(crate) fn pop<T>(heap: &mut Vec<Parcel<T>>, precedes: impl Fn((&T, u64), &Pa
         if precedes(sinking, &heap[child]) {
             break;
         }
-        place = child;
+        index = child;
     }
     let first = heap.swap_remove(0);
-    // The way down: the ancestors of `place` are the prefixes of its number, counted from 1.
+    // The path down: counted from 1, the ancestors of an index are the prefixes of its binary digits.
     let mut hole = 0;
-    for up in (0..(place + 1).ilog2()).rev() {
-        let child = ((place + 1) >> up) - 1;
+    for up in (0..(index + 1).ilog2()).rev() {
+        let child = ((index + 1) >> up) - 1;
         heap.swap(hole, child);
         hole = child;
         step(1);
@@ -77,10 +78,11 @@ pub(crate) fn pop<T>(heap: &mut Vec<Parcel<T>>, precedes: impl Fn((&T, u64), &Pa
     Some(first)
 }
 
-/// Sees to it that one more parcel has a place in `heap`, if need be with the memory of `spare`.
+/// Makes sure that `heap` has memory for one more parcel, by exchanging it with that of `spare` if necessary.
 ///
-/// If that is too little, nothing has changed, and the error says for how many parcels `spare` must have memory.
-pub(crate) fn make_room<T>(heap: &mut Vec<Parcel<T>>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
+/// If the memory of `spare` is too small, nothing changes, and the error is the number of parcels that `spare` must
+/// have memory for.
+pub(crate) fn grow_if_full<T>(heap: &mut Vec<Parcel<T>>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
     if heap.len() == heap.capacity() {
         if spare.capacity() <= heap.len() {
             return Err((2 * heap.len()).max(4));
@@ -92,7 +94,7 @@ pub(crate) fn make_room<T>(heap: &mut Vec<Parcel<T>>, spare: &mut Vec<Parcel<T>>
     Ok(())
 }
 
-/// Items that were given back to a queue that does not compare, in the order of their numbers.
+/// A heap of the items that were given back to a queue that does not compare items, ordered by their numbers.
 pub(crate) struct Returned<T, const NEWEST_FIRST: bool>(Vec<Parcel<T>>);
 
 impl<T, const NEWEST_FIRST: bool> Returned<T, NEWEST_FIRST> {
@@ -113,7 +115,7 @@ impl<T, const NEWEST_FIRST: bool> Returned<T, NEWEST_FIRST> {
     /// As [`Store::put_back`](crate::store::Store::put_back).
     #[cold]
     pub(crate) fn push(&mut self, order: u64, item: &mut Option<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
-        make_room(&mut self.0, spare)?;
+        grow_if_full(&mut self.0, spare)?;
         push(&mut self.0, order, item, Self::precedes);
         Ok(())
     }
@@ -128,7 +130,7 @@ impl<T, const NEWEST_FIRST: bool> Returned<T, NEWEST_FIRST> {
         first
     }
 
-    /// All of them, in no order.
+    /// All parcels, in any order.
     pub(crate) fn into_parcels(self) -> Vec<Parcel<T>> {
         self.0
     }
@@ -147,7 +149,8 @@ mod tests {
         pub(super) static STEPS: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Gives `parcels` back to a store with `inside` newer items, and takes all out. Returns the number of steps.
+    /// Gives `parcels` back to a store with `inside` newer items, and takes all of them out. Returns the number of
+    /// steps of giving them back.
     fn steps<S: Store<Item = u64> + Debug>(parcels: impl Iterator<Item = u64>, n: u64, inside: u64) -> usize {
         let (mut store, mut spare) = (S::EMPTY, Vec::new());
         (n..n + inside).for_each(|order| store.push(order, &mut Some(order)));
@@ -164,14 +167,14 @@ mod tests {
         let left = std::iter::from_fn(|| store.pop(entered)).inspect(|parcel| assert_eq!(parcel.item, parcel.order));
         let left: Vec<u64> = left.map(|parcel: Parcel<u64>| parcel.order).collect();
         assert!(left.len() as u64 == n + inside && (left.is_sorted() || left.iter().rev().is_sorted()));
-        assert!(STEPS.get() - before - steps <= 100 * left.len(), "taking them costs too much");
+        assert!(STEPS.get() - before - steps <= 100 * left.len(), "taking them out costs too much");
         steps
     }
 
-    /// A way through `0..n`.
-    type Way = fn(u64) -> Box<dyn Iterator<Item = u64>>;
+    /// A permutation of `0..n`.
+    type Permutation = fn(u64) -> Box<dyn Iterator<Item = u64>>;
 
-    const WAYS: [(&str, Way); 5] = [
+    const PERMUTATIONS: [(&str, Permutation); 5] = [
         ("oldest first", |n| Box::new(0..n)),
         ("newest first", |n| Box::new((0..n).rev())),
         ("from both ends", |n| Box::new((0..n / 2).flat_map(move |k| [k, n - 1 - k]))),
@@ -180,10 +183,10 @@ mod tests {
     ];
 
     fn giving_back_costs_at_most_n_log_n<S: Store<Item = u64> + Debug>() {
-        for (name, way) in WAYS {
+        for (name, permutation) in PERMUTATIONS {
             for inside in [0, 16_000] {
-                let [once, twice] = [8_000, 16_000].map(|n| steps::<S>(way(n), n, inside));
-                // Two steps for each level of a heap with 32,000 parcels, and what moves when its memory grows.
+                let [once, twice] = [8_000, 16_000].map(|n| steps::<S>(permutation(n), n, inside));
+                // Two steps for each level of a heap with 32,000 parcels, and the moves when its memory grows.
                 assert!(twice <= 16_000 * (2 * 15 + 4), "{name}, {inside} inside: {twice} steps");
                 assert!(twice <= 5 * once / 2, "{name}, {inside} inside: {once} steps, {twice} for twice as many");
             }

@@ -1,4 +1,4 @@
-//! Waiting until every item is done: [`Join`].
+//! The methods that declare items done and wait for them, and [`Join`]. The state and its invariants are in `state`.
 
 use crate::{
     error::TaskDoneError,
@@ -17,11 +17,11 @@ use std::{
 use waitline::{Handle, WaitQueue, Waiter};
 
 impl<T, S: Store<Item = T>> AnyQueue<S> {
-    /// Says that an item which was taken has been worked on. The meaning of `asyncio.Queue.task_done`.
+    /// Declares one item that was taken done. Like `asyncio.Queue.task_done`.
     ///
     /// # Errors
     ///
-    /// If there were more calls than items; nothing has changed then.
+    /// If no item is unfinished. The call then changes nothing.
     ///
     /// ```
     /// let queue = waitline_queue::Queue::bounded(8);
@@ -58,9 +58,9 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.queue().lock().unfinished()
     }
 
-    /// Waits until no item is [`unfinished`](Self::unfinished). The meaning of `asyncio.Queue.join`.
+    /// Waits until no item is [`unfinished`](Self::unfinished). Like `asyncio.Queue.join`.
     ///
-    /// It is enough that this comes true once after the first poll, whatever is put afterwards.
+    /// The wait is over once this has been true at any time after the first poll, even if items are put afterwards.
     ///
     /// # Cancel safety
     ///

@@ -1,5 +1,6 @@
-//! Async queues with backpressure that lose nothing: [`Queue`], [`PriorityQueue`], [`LifoQueue`], and a [`channel`] that
-//! closes by itself, with the meaning of Python's `asyncio.Queue` and its kin. For any executor, and for threads.
+//! Async queues with backpressure that lose nothing: [`Queue`], [`PriorityQueue`], [`LifoQueue`], and a [`channel`]
+//! that closes by itself, with the semantics of Python's `asyncio.Queue` and its variants. For any executor, and for
+//! threads.
 //!
 //! ```
 //! use waitline_queue::Queue;
@@ -29,34 +30,32 @@
 //!
 //! | | |
 //! |---|---|
-//! | fairness | strict FIFO from the first poll on: slots are granted to those who wait for room, and items handed to those who wait for items; nobody takes what is another's turn, `try_put`, `try_reserve` and `try_get` included |
-//! | order | items leave in the order in which they entered (or by rank, or newest first). An item enters when its `put` is ready, not when that is granted its slot: the item of a `put` that was granted its slot and not polled since may be passed by another with a slot of its own. Items that one task puts one after the other keep their order |
+//! | fairness | strict FIFO from the first poll on: slots are granted to waiting putters, and items to waiting getters, in the order in which they began to wait; no call passes a waiter, `try_put`, `try_reserve` and `try_get` included |
+//! | order | items leave in the order in which they entered (or by rank, or newest first). An item enters when its `put` is ready, not when the `put` is granted its slot: until a granted `put` is polled, an item with another slot may enter first. Items that one task puts one after the other keep their order |
 //! | a dropped `put` | has not put: it waits for a *slot*, and moves its item in when it is polled with the slot granted |
-//! | a dropped `get` | has not taken: an item that it was handed goes to the next getter, or back to its place |
+//! | a dropped `get` | has not taken: an item that it was granted goes to the next getter, or back to its position |
 //! | a failed `put` | gives its item back, in the error |
-//! | capacity | never exceeded by puts. A slot that is granted or held takes room, so that a queue may be full and empty at once. Each item that a dropped `get` gives back may exceed it by one; nothing is put until there is room again |
-//! | allocation | none per wait; the buffer grows to what was inside at once, and that of an unbounded queue shrinks after a burst |
+//! | capacity | never exceeded by puts. A slot that is granted or held counts, so that a queue may be full and empty at once. Each item that a dropped `get` gives back may exceed the capacity by one; no further item enters until a slot is free again |
+//! | allocation | none per wait; the buffer grows to the largest number of items inside, and that of an unbounded queue shrinks after a burst |
 //! | item and waker code | never runs under the queue's mutex, except `Ord` in a [`PriorityQueue`] |
 //!
-//! A grant sits in the future that it was made to: a `put` or `get` that waits and is then neither polled nor dropped
+//! A grant stays in the future that was granted: a `put` or `get` that waits and is then neither polled nor dropped
 //! keeps the slot or the item. In a `select!`, drop the branches that lost.
 //!
 //! # When another queue is the better choice
 //!
-//! Between threads that do not await, `std::sync::mpsc` or `crossbeam-channel` need no mutex. A single value, once, is a
-//! oneshot; the latest value for many readers is a watch; each item for every reader is a broadcast.
+//! Between threads that do not await, `std::sync::mpsc` and `crossbeam-channel` need no mutex. For a single value, use
+//! a oneshot; for the latest value and many readers, a watch; for each item and every reader, a broadcast.
 //!
-//! At capacity 1 the promise that a dropped `put` has not put has a price: each item that had to wait costs its producer
-//! a second poll. `kanal` takes the item straight out of the waiting sender, and was 1.7 times as fast there for one
-//! producer and one consumer on one thread, and 2.3 times for four of each; `futures-intrusive` does the same and was
-//! ahead by an eighth in the latter case. From capacity 16 on `kanal` was 5 to 25 % ahead on one thread, and all others
-//! behind. On two workers `kanal` or the lock-free `crossfire` was mostly 1.2 to 5 times as fast, by the most where every
-//! item is waited for. (`cargo run --release -p waitline-benches -- compare queue`.)
+//! At capacity 1, the promise that a dropped `put` has not put has a price: each item that has to wait costs its
+//! producer a second poll. A channel that takes the item out of the waiting sender, such as `kanal`, is faster there.
+//! Between several threads, a lock-free channel such as `crossfire` may be faster at any capacity. `benches/README.md`
+//! in the repository has the figures.
 //!
 //! # Recipes
 //!
-//! **Several producers, a clean end.** A [`channel`] closes when the last [`Sender`](channel::Sender) is dropped, and the
-//! consumers drain what is left.
+//! **Several producers, a clean end.** A [`channel`] closes when the last [`Sender`](channel::Sender) is dropped, and
+//! the consumers drain what is left.
 //!
 //! ```
 //! use waitline_queue::channel;
@@ -76,8 +75,8 @@
 //! });
 //! ```
 //!
-//! **A pool of workers, and waiting until all work is done.** `task_done` after each job, `join` for all of them; the
-//! workers may put further jobs.
+//! **A pool of workers, and a wait until all work is done.** Call `task_done` after each job, and `join` to wait for
+//! all of them. The workers may put further jobs.
 //!
 //! ```
 //! use waitline_queue::Queue;
@@ -101,7 +100,8 @@
 //! assert_eq!(jobs.unfinished(), 0);
 //! ```
 //!
-//! **Priorities.** Smallest first; [`Reverse`](std::cmp::Reverse) for the largest. Equal ones keep their order.
+//! **Priorities.** The smallest item leaves first; use [`Reverse`](std::cmp::Reverse) for the largest. Equal items keep
+//! their order.
 //!
 //! ```
 //! use std::cmp::Reverse;
@@ -114,8 +114,8 @@
 //! assert_eq!(jobs.try_get().unwrap().1, "put out fire");
 //! ```
 //!
-//! **A writer in batches.** Takes what there is, up to a limit, in one go: small batches while little comes, large ones
-//! under load.
+//! **A writer in batches.** It takes all items that there are, up to a limit, in one call: small batches under a light
+//! load, large ones under a heavy load.
 //!
 //! ```
 //! use waitline_queue::Queue;
@@ -140,15 +140,15 @@
 //! assert!(writes < 10);
 //! ```
 //!
-//! **An item that is costly to make, or must not be lost.** Reserve first: when the slot is there, the put cannot wait
-//! any more, and a cancelled wait has cost no item.
+//! **An item that is costly to make, or must not be lost.** Reserve a slot first: a put into a slot never waits, and a
+//! cancelled wait loses no item.
 //!
 //! ```
 //! # use waitline_queue::{Closed, Queue};
 //! # async fn fetch() -> u32 { 7 }
 //! async fn forward(queue: &Queue<u32>) -> Result<(), Closed> {
 //!     let slot = queue.reserve().await?;
-//!     // If this future is dropped here, the slot goes to the next one that waits.
+//!     // If this future is dropped here, the slot goes to the next waiter.
 //!     slot.put(fetch().await).map_err(|_| Closed)
 //! }
 //! # let queue = Queue::bounded(1);
@@ -156,8 +156,8 @@
 //! # assert_eq!(queue.try_get(), Ok(7));
 //! ```
 //!
-//! **A rate set by the slowest.** A small capacity makes each stage wait for the next: the source runs at most as many
-//! items ahead of the sink as the queues between them hold.
+//! **A pipeline at the rate of its slowest stage.** A small capacity makes each stage wait for the next: the source is
+//! at most as many items ahead of the sink as the queues between them hold.
 //!
 //! ```
 //! use futures_lite::StreamExt;
@@ -188,32 +188,33 @@
 //! | `Queue(maxsize=8)`, `Queue()` | `Queue::bounded(8)`, `Queue::unbounded()` |
 //! | `put`, `get` | [`put`](Queue::put), [`get`](Queue::get) |
 //! | `put_nowait`, `get_nowait` | [`try_put`](Queue::try_put), [`try_get`](Queue::try_get) |
-//! | `shutdown()`, `shutdown(immediate=True)` | [`close`](Queue::close), [`close_now`](Queue::close_now), which returns what was inside |
+//! | `shutdown()`, `shutdown(immediate=True)` | [`close`](Queue::close), [`close_now`](Queue::close_now), which returns the items inside |
 //! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`TryPutError`], [`TryGetError`], [`PutError`], [`GetError`] |
 //! | `task_done`, `join` | [`task_done`](Queue::task_done), [`join`](Queue::join) |
 //! | `qsize`, `maxsize`, `empty`, `full` | [`len`](Queue::len), [`capacity`](Queue::capacity), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full) |
-//! | a woken getter that comes second finds the queue empty and waits again | cannot happen: the item was handed over |
+//! | a woken getter that another one overtakes finds the queue empty and waits again | cannot happen: the getter was granted the item |
 //!
 //! # Panics
 //!
-//! A wake-up that panics is passed on to whoever caused it, after all others were woken; a call that has taken an item
-//! drops it then. No panic leaves a half-made change.
+//! If a waker panics, the panic goes to the call that woke it, after all others are woken. If that call has taken an
+//! item, the item is dropped. No panic leaves a half-made change.
 //!
 //! A future that is polled after it was ready panics and changes nothing.
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who has items that are not done, for the reports of [`waitline-executor`] (or
-//!   of your own, with [`waitline::diagnostics`]), and calls each queue by its label. Without it that costs not a byte and not
-//!   an instruction.
-//! - `loom`: together with `--cfg loom` the queues run on loom's primitives, so that you can model-check your own code on
-//!   top of them. See [`waitline::testing`]. Either alone has no effect.
+//! - `diagnostics`: records which tasks wait, and which tasks have items that are not done, for the reports of
+//!   [`waitline-executor`] (or for your own, with [`waitline::diagnostics`]). Reports name each queue by its label.
+//!   Without the feature this costs no byte and no instruction.
+//! - `loom`: together with `--cfg loom`, the queues run on loom's primitives, so that you can model-check your own code
+//!   on top of them. See [`waitline::testing`]. Either one alone has no effect.
 //!
 //! # How it is verified
 //!
-//! No `unsafe` code. Loom models at preemption bound 3 of puts, gets, cancels, closing and joining against each other
-//! (`cargo loom`); random sequences of all operations against a model of `asyncio.Queue`; tests against the bugs that
-//! libraries of this kind had; a storm on threads; mutants of each line of hand-over, give-back and closing.
+//! The crate has no `unsafe` code. It is verified by loom models of put, get, cancel, close and join against each other
+//! at preemption bound 3 (`cargo loom`), random sequences of all operations against a model of `asyncio.Queue`, tests
+//! for the bugs that similar libraries had, a storm on threads, and mutants of each line that hands off, gives back or
+//! closes.
 //!
 //! [`waitline-executor`]: https://docs.rs/waitline-executor
 //! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
@@ -246,8 +247,8 @@ pub use put::Put;
 pub use queue::{AnyQueue, LifoQueue, PriorityQueue, Queue};
 pub use reserve::{Reserve, Slot};
 
-/// The orders in which items leave a queue. They serve to name the type of a future or a slot, as in
-/// `Put<'_, T, order::Priority<T>>`, and do nothing by themselves.
+/// The orders in which items leave a queue. Use them to name the type of a future or a slot, as in
+/// `Put<'_, T, order::Priority<T>>`. They do nothing by themselves.
 pub mod order {
     pub use crate::store::{Fifo, Lifo, Priority};
 }

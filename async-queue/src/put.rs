@@ -1,4 +1,4 @@
-//! Putting: the methods that put, and [`Put`]. The state and its invariants are in `state`.
+//! The methods that put, and [`Put`]. The state and its invariants are in `state`.
 
 use crate::{
     blocking,
@@ -17,26 +17,26 @@ use std::{
 use waitline::{Decision, Entry, Handle, WaitQueue, Waiter};
 
 impl<T, S: Store<Item = T>> AnyQueue<S> {
-    /// Puts `item`, waiting for room if need be. The meaning of `asyncio.Queue.put`.
+    /// Waits for a free slot, and puts `item`. Like `asyncio.Queue.put`.
     ///
     /// # Fairness
     ///
-    /// Those who wait for room, with `put` or [`reserve`](Self::reserve), get it in the order in which they
-    /// began to wait, which is their first poll. Room is granted to the first one itself: until its future is
-    /// polled or dropped, nobody else gets it.
+    /// Puts and [`reserve`](Self::reserve)s are granted slots in the order in which they began to wait, which is their
+    /// first poll. A slot is granted to the first waiter itself: no other call gets it until that future is polled or
+    /// dropped.
     ///
-    /// What is ordered is the room, not the items. An item enters when its put is polled with the room granted;
-    /// if there is room for others too, theirs may enter before. A task that awaits each of its puts before the
-    /// next one keeps its items in order.
+    /// The order is that of the slots, not of the items. An item enters when its put is polled with the slot granted.
+    /// Items with other slots may enter before. A task that awaits each of its puts before the next one keeps its items
+    /// in order.
     ///
     /// # Cancel safety
     ///
-    /// A `put` that is dropped before it is ready has not put; its item is dropped with it. To keep the item,
-    /// [`reserve`](Self::reserve) first.
+    /// A `put` that is dropped before it is ready has not put, and drops its item. To keep the item,
+    /// [`reserve`](Self::reserve) a slot first.
     ///
     /// # Errors
     ///
-    /// If the queue is closed before the item is in; the error holds the item.
+    /// If the queue is closed before the item has entered. The error holds the item.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -52,14 +52,14 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         Put { waiter: Waiter::new(PutterHandle(self), Request::new(item)) }
     }
 
-    /// Puts `item` if there is room that nobody waits for. The meaning of `asyncio.Queue.put_nowait`.
+    /// Puts `item` if a slot is free and no put waits. Like `asyncio.Queue.put_nowait`.
     ///
-    /// It takes nobody's room. Its item may enter before that of a [`put`](Self::put) that was granted room and has
-    /// not been polled since.
+    /// It passes no waiter. Its item may enter before that of a [`put`](Self::put) that was granted a slot and has not
+    /// been polled since.
     ///
     /// # Errors
     ///
-    /// If there is none, or the queue is closed; the error holds the item.
+    /// If no slot is free, or the queue is closed. The error holds the item.
     ///
     /// ```
     /// use waitline_queue::{Queue, TryPutError};
@@ -75,10 +75,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.put_now(&mut item).map_err(|refusal| refused(refusal, item))
     }
 
-    /// [`put`](Self::put) with this thread waiting, in one line with the futures that wait. Its item enters as soon as
-    /// it is its turn, whether or not the thread runs by then. It yields a few times before it parks.
+    /// Puts `item` as [`put`](Self::put) does, and blocks the calling thread while it waits. Threads and futures share
+    /// one FIFO queue. The item enters when the slot is granted, whether or not the thread runs by then. The thread
+    /// yields a few times before it parks.
     ///
-    /// Not for use inside a future: it stops the executor's thread.
+    /// Do not call it inside a future: it blocks the executor's thread.
     ///
     /// # Errors
     ///
@@ -104,7 +105,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         }
     }
 
-    /// Puts the item out of its place, unless it is refused.
+    /// Puts the item, and leaves `None` in its place, unless the put is refused.
     #[inline(always)]
     fn put_now(&self, item: &mut Option<T>) -> Result<(), Refusal> {
         self.section_if(Result::is_ok, |queue| {
@@ -117,14 +118,14 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
 
 #[cold]
 fn refused<T>(refusal: Refusal, item: Option<T>) -> TryPutError<T> {
-    let item = item.expect("a refused item stays where it was");
+    let item = item.expect("a refused item is still present");
     match refusal {
         Refusal::Full => TryPutError::Full(item),
         Refusal::Closed => TryPutError::Closed(item),
     }
 }
 
-/// The handle of a put or a reserve: what it is granted is a slot.
+/// The handle of a put or a reserve, which is granted a slot.
 pub(crate) struct PutterHandle<'a, S: Store>(pub(crate) &'a AnyQueue<S>);
 
 impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
@@ -137,17 +138,18 @@ impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
         self.0.queue()
     }
 
-    // Each putter waits for one slot, so one that is dropped while it is queued held nobody back.
+    // Each putter waits for one slot, so a queued putter that is dropped blocked no waiter behind it.
 
     fn cancel_granted(&self, request: &mut Request<T>) {
-        // A blocking put whose item has entered uses its slot; only a panic can drop it.
+        // A blocking put whose item has entered has used its slot. Only a panic can drop such a put.
         if !request.is_blocking || request.item.is_some() {
             self.0.section(|queue| queue.return_grant());
         }
     }
 }
 
-/// Waits for a slot, with the mutex held, or takes one; a closed queue ends the wait without one.
+/// Decides, in a section, whether a putter takes a slot at once or waits for one. In a closed queue its wait ends
+/// without one.
 pub(crate) fn wait_for_slot<'w, 'q, T, S: Store<Item = T>>(
     mut entry: Entry<'w, PutterHandle<'q, S>>,
 ) -> Decision<'w, PutterHandle<'q, S>> {
@@ -166,8 +168,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// A `Put` that is dropped before it is ready has not put: its item is dropped with it, and a slot that it was
-    /// granted goes to the next one that waits.
+    /// A `Put` that is dropped before it is ready has not put: it drops its item, and a slot that it was granted goes
+    /// to the next waiter.
     ///
     /// ```
     /// use waitline_queue::{Put, Queue};
@@ -213,7 +215,7 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
     }
 }
 
-/// What a put says with this item left.
+/// The output of a put with this item left.
 fn outcome<T>(left: Option<T>) -> Result<(), PutError<T>> {
     left.map_or(Ok(()), |item| Err(PutError(item)))
 }

@@ -1,4 +1,4 @@
-//! [`AnyQueue`], the one implementation of all queues; and their names, one for each order.
+//! [`AnyQueue`], the one implementation of all queues, and the queue types, one for each order.
 
 use crate::{
     settle::{release_joiners, settle_and_wake},
@@ -12,9 +12,10 @@ use std::{
 };
 use waitline::{WaitQueue, busy_or, const_unless_loom, diagnostics::Caller};
 
-/// The one implementation behind [`Queue`], [`PriorityQueue`] and [`LifoQueue`], which differ in their [order](crate::order).
+/// The one implementation behind [`Queue`], [`PriorityQueue`] and [`LifoQueue`], which differ in their
+/// [order](crate::order).
 ///
-/// Call it by one of these names, in which the order is settled:
+/// Use one of these types, which determine the order:
 ///
 /// ```
 /// use waitline_queue::{AnyQueue, LifoQueue, order::Lifo};
@@ -26,9 +27,9 @@ pub struct AnyQueue<S: Store> {
     capacity: Option<NonZeroUsize>,
 }
 
-/// A queue whose items leave in the order in which they entered. The meaning of `asyncio.Queue`.
+/// A queue whose items leave in the order in which they entered. Like `asyncio.Queue`.
 ///
-/// See the [crate] for what all queues promise.
+/// See the [crate] for the guarantees of all queues.
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -41,17 +42,18 @@ pub struct AnyQueue<S: Store> {
 #[doc(alias("channel", "mpmc"))]
 pub type Queue<T> = AnyQueue<Fifo<T>>;
 
-/// A queue whose smallest item leaves first; equal ones leave in the order in which they entered. The meaning of
+/// A queue whose smallest item leaves first. Equal items leave in the order in which they entered. Like
 /// `asyncio.PriorityQueue`.
 ///
-/// For the largest first, put [`Reverse`](std::cmp::Reverse). See the [crate] for what all queues promise.
+/// For the largest first, put [`Reverse`](std::cmp::Reverse). See the [crate] for the guarantees of all queues.
 ///
 /// # Panics
 ///
-/// Items are compared while the queue's mutex is held: a comparison must not use the queue, or it blocks for ever.
-/// A comparison that panics is passed on to whoever put or took; what it was about to do has not happened, and the
-/// item it was to put is dropped. (In [`close_now`](Self::close_now), and where an item goes back, that item or
-/// all are dropped.) A comparison that is no total order gives items in any order, but neither loses nor doubles them.
+/// Items are compared while the queue's mutex is held: a comparison must not use the queue, or it blocks for ever. If a
+/// comparison panics, the panic goes to the call that put or took. That call has changed nothing, and the item that it
+/// was to put is dropped. (A panic in [`close_now`](Self::close_now) drops all items; a panic while an item goes back
+/// drops that item.) With a comparison that is no total order, items leave in any order, but none is lost or
+/// duplicated.
 ///
 /// # Examples
 ///
@@ -66,9 +68,9 @@ pub type Queue<T> = AnyQueue<Fifo<T>>;
 #[doc(alias = "heap")]
 pub type PriorityQueue<T> = AnyQueue<Priority<T>>;
 
-/// A queue whose newest item leaves first. The meaning of `asyncio.LifoQueue`.
+/// A queue whose newest item leaves first. Like `asyncio.LifoQueue`.
 ///
-/// See the [crate] for what all queues promise.
+/// See the [crate] for the guarantees of all queues.
 ///
 /// ```
 /// let undo = waitline_queue::LifoQueue::unbounded();
@@ -79,8 +81,8 @@ pub type PriorityQueue<T> = AnyQueue<Priority<T>>;
 #[doc(alias = "stack")]
 pub type LifoQueue<T> = AnyQueue<Lifo<T>>;
 
-// A panic leaves the queue as whole as it was: no code of the user's runs while it is half changed. So what borrows it, such
-// as a slot, may cross a `catch_unwind`, too.
+// A panic leaves no queue half changed: no user code runs in the middle of a change. So a value that borrows a queue,
+// such as a slot, may cross a `catch_unwind`, too.
 impl<S: Store> UnwindSafe for AnyQueue<S> {}
 impl<S: Store> RefUnwindSafe for AnyQueue<S> {}
 
@@ -108,8 +110,8 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     const_unless_loom! {
         /// An empty queue without a limit: a put never waits. `const`, except under loom.
         ///
-        /// Its memory grows with its items (it doubles) and shrinks after a burst: whenever three quarters of it
-        /// are not in use, half is given back, down to 64 items.
+        /// Its memory doubles as needed and shrinks after a burst: when three quarters are not in use, the queue gives
+        /// half back, down to 64 items.
         ///
         /// ```
         /// let queue = waitline_queue::Queue::unbounded();
@@ -124,7 +126,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 
     const_unless_loom! {
-        /// Gives the queue a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the queue's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// let queue = waitline_queue::Queue::bounded(8).with_label("jobs");
@@ -138,7 +140,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 
     const_unless_loom! {
-        /// `kind` is what reports call it.
+        /// `kind` is the name of its type in reports.
         #[inline]
         #[track_caller]
         pub(crate) const fn new(kind: &'static str, capacity: Option<NonZeroUsize>) -> Self {
@@ -148,11 +150,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         }
     }
 
-    /// Closes the queue: from now on puts fail, and gets take what is left. Whether it was open.
+    /// Closes the queue, and returns whether it was open. Like `asyncio.Queue.shutdown`.
     ///
-    /// The meaning of `asyncio.Queue.shutdown`. Puts that wait fail and give their item back, those too that
-    /// were granted room and not polled since; waiting reserves fail likewise. A [`Slot`](crate::Slot) that is held may still
-    /// put, and gets that find the queue empty wait for it.
+    /// From now on puts fail, and gets take the items that are left. Waiting puts fail and give their item back, even
+    /// if they were granted a slot and have not been polled since. Waiting reserves fail likewise. A held [`Slot`] may
+    /// still put, and gets that find the queue empty wait for it.
     ///
     /// ```
     /// use waitline_queue::{Queue, TryGetError, TryPutError};
@@ -169,12 +171,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.section(|queue| queue.close(Phase::Closed))
     }
 
-    /// Closes the queue, takes everything out of it, in the order in which it would have left, and revokes the
-    /// slots that are held.
+    /// Closes the queue, revokes the held slots, and returns all items, in the order in which they would have left.
+    /// Like `asyncio.Queue.shutdown(immediate=True)`.
     ///
-    /// The meaning of `asyncio.Queue.shutdown(immediate=True)`: the items that it takes out count as done. An
-    /// item that was handed to a get before belongs to that get; if that is dropped unseen, the item goes back
-    /// into the queue, where a later get, or `close_now`, finds it.
+    /// The returned items count as done. An item that was granted to a get before belongs to that get. If the get is
+    /// dropped before it is polled, the item goes back into the queue, where a later get or `close_now` finds it.
     ///
     /// ```
     /// let queue = waitline_queue::Queue::bounded(8);
@@ -187,7 +188,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.revoke(false).into_items()
     }
 
-    /// The number of items inside; reserved room does not count. The meaning of `asyncio.Queue.qsize`.
+    /// The number of items inside. Reserved slots do not count. Like `asyncio.Queue.qsize`.
     ///
     /// ```
     /// let queue = waitline_queue::Queue::bounded(8);
@@ -199,7 +200,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.queue.lock().store.len()
     }
 
-    /// How many items the queue takes, or `None` if it has no limit.
+    /// The maximum number of items, or `None` if there is no limit. Like `asyncio.Queue.maxsize`.
     ///
     /// ```
     /// let queue = waitline_queue::Queue::<u8>::bounded(8);
@@ -210,7 +211,8 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.capacity.map(NonZeroUsize::get)
     }
 
-    /// Whether there is no item inside. An empty queue may be [full](Self::is_full) at the same time.
+    /// Whether there is no item inside. An empty queue may be [full](Self::is_full) at the same time. Like
+    /// `asyncio.Queue.empty`.
     ///
     /// ```
     /// let queue = waitline_queue::Queue::<u8>::bounded(8);
@@ -220,11 +222,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.len() == 0
     }
 
-    /// Whether a put would have to wait, because there is no room, or others wait for it. Once the queue is closed,
-    /// whether its capacity is used up, by items and by [`Slot`](crate::Slot)s that are held. Like `asyncio.Queue.full`.
+    /// Whether a put would have to wait, because no slot is free, or because other puts wait. Once the queue is closed,
+    /// whether items and held [`Slot`]s use up its capacity. Like `asyncio.Queue.full`.
     ///
-    /// Room that belongs to a [`Slot`](crate::Slot), or to a put that was granted it and has not been polled since, is taken
-    /// although no item is in it. Such a queue is full and [empty](Self::is_empty) at once:
+    /// A slot that is held, or was granted to a put that has not been polled since, counts although no item is in it.
+    /// So a queue may be full and [empty](Self::is_empty) at once:
     ///
     /// ```
     /// let queue = waitline_queue::Queue::bounded(1);
@@ -239,12 +241,12 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         match queue.admit(queue.has_waiters::<PUTTERS>()) {
             Ok(()) => false,
             Err(Refusal::Full) => true,
-            // The room counts grants that are void by now (Q4).
+            // `room` counts granted slots that are void by now (Q4).
             Err(Refusal::Closed) => self.capacity().is_some_and(|capacity| queue.store.len() + queue.slots >= capacity),
         }
     }
 
-    /// Whether the queue was closed, in whichever way.
+    /// Whether the queue was closed, by [`close`](Self::close) or [`close_now`](Self::close_now).
     ///
     /// ```
     /// let queue = waitline_queue::Queue::<u8>::bounded(8);
@@ -255,12 +257,12 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.queue.lock().phase != Phase::Open
     }
 
-    /// Closes the queue and drops what is in it, as nobody is left who could take it. All that was put counts as done.
+    /// Closes the queue and drops its items, because no receiver is left. All items that were put count as done.
     pub(crate) fn abandon(&self) {
         drop(self.revoke(true));
     }
 
-    /// `all_done`: also the items that were taken and not declared done.
+    /// Takes everything out. `all_done`: items that were taken before and not declared done count as done, too.
     fn revoke(&self, all_done: bool) -> S {
         self.section(|queue| {
             let store = queue.revoke(all_done);
@@ -274,19 +276,19 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         &self.queue
     }
 
-    /// Notes that the caller has taken an item, for reports.
+    /// Records, for reports, that the caller has taken an item.
     #[inline(always)]
     pub(crate) fn note_taken(&self, location: Caller) {
         self.queue.origin().take_item(location);
     }
 
-    /// Makes a change in a section of the mutex, and what the change makes possible.
+    /// Makes a change in a section of the mutex, and grants everything that the change makes possible.
     #[inline(always)]
     pub(crate) fn section<R>(&self, change: impl FnOnce(&mut Section<'_, S>) -> R) -> R {
         self.section_if(|_| true, change)
     }
 
-    /// The same for a change that may fail: `changed` says whether there is anything to settle.
+    /// Does the same with a change that may fail: `changed` returns whether there is anything to settle.
     #[inline(always)]
     pub(crate) fn section_if<R>(
         &self,
@@ -314,14 +316,14 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 }
 
-/// `Queue { len: 3, capacity: Some(8), closed: false, waiters: 0 }`. Never blocks: `<busy>` stands for what is being changed.
+/// `Queue { len: 3, capacity: Some(8), closed: false, waiters: 0 }`. Never blocks: shows `<busy>` if the mutex is held.
 impl<T, S: Store<Item = T>> fmt::Debug for AnyQueue<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.debug(S::NAME, f)
     }
 }
 
-/// Settles after a section in which foreign code (a comparison) panicked.
+/// Settles after a section in which foreign code (a comparison) has panicked.
 struct Rescue<'q, S: Store>(&'q AnyQueue<S>);
 
 impl<S: Store> Drop for Rescue<'_, S> {

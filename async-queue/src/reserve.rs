@@ -1,4 +1,4 @@
-//! Reserving: the methods that reserve a slot, [`Reserve`] and the [`Slot`] itself.
+//! The methods that reserve a slot, [`Reserve`], and [`Slot`]. The state and its invariants are in `state`.
 
 use crate::{
     error::{Closed, PutError, TryReserveError},
@@ -18,20 +18,19 @@ use std::{
 use waitline::Waiter;
 
 impl<T, S: Store<Item = T>> AnyQueue<S> {
-    /// Waits for room and keeps it, so that the item can be made, or the decision taken, when it is certain.
+    /// Waits for a free slot and holds it, so that the item can be made when it is certain to enter.
     ///
     /// # Fairness
     ///
-    /// One line with [`put`](Self::put).
+    /// Reserves and [`put`](Self::put)s share one FIFO queue.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future loses its place in the line and nothing else. Dropping the [`Slot`] gives the room to
-    /// the next one in line.
+    /// A dropped future loses its position in the queue and nothing else. A dropped [`Slot`] goes to the next waiter.
     ///
     /// # Errors
     ///
-    /// If the queue is closed before the slot is there.
+    /// If the queue is closed before the slot is granted.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -47,11 +46,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         Reserve { waiter: Waiter::new(PutterHandle(self), Request::EMPTY) }
     }
 
-    /// Reserves room if there is some that nobody waits for.
+    /// Reserves a slot if one is free and no put waits.
     ///
     /// # Errors
     ///
-    /// If there is none, or the queue is closed.
+    /// If no slot is free, or the queue is closed.
     ///
     /// ```
     /// use waitline_queue::{Queue, TryReserveError};
@@ -81,8 +80,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// A `Reserve` that is dropped before it is ready loses its place among those who wait, and nothing else; a slot that
-    /// it was granted goes to the next one.
+    /// A `Reserve` that is dropped before it is ready loses its position in the queue and nothing else. A slot that it
+    /// was granted goes to the next waiter.
     ///
     /// ```
     /// use waitline_queue::{Queue, Reserve};
@@ -121,21 +120,21 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
     }
 }
 
-/// The right to put one item, for which there is room already. Dropping it gives the room to the next one that waits.
+/// The right to put one item without waiting. A dropped slot goes to the next waiter.
 ///
-/// A slot outlives `close`: it is a promise of an item, and those who get wait for it. It does not outlive `close_now`.
+/// A slot stays valid after `close`: gets that find the queue empty wait for its item. It is void after `close_now`.
 ///
 /// ```
 /// use waitline_queue::Queue;
 /// let queue = Queue::bounded(1);
 /// let slot = queue.try_reserve().unwrap();
-/// assert!(queue.is_full() && queue.is_empty()); // the room is taken, and no item is in it yet
+/// assert!(queue.is_full() && queue.is_empty()); // the slot counts, although no item is in it yet
 /// queue.close();
 /// slot.put("promised").unwrap();
 /// assert_eq!(queue.try_get(), Ok("promised"));
 /// ```
 #[doc(alias = "Permit")]
-#[must_use = "a slot that is not kept is given back at once"]
+#[must_use = "a slot that is not kept is given up at once"]
 #[clippy::has_significant_drop]
 pub struct Slot<'a, T, S = Fifo<T>>
 where
@@ -149,7 +148,7 @@ impl<T, S: Store<Item = T>> Slot<'_, T, S> {
     ///
     /// # Errors
     ///
-    /// Only after `close_now`; the error holds the item.
+    /// Only after `close_now`. The error holds the item.
     ///
     /// ```
     /// use waitline_queue::{PutError, Queue};
@@ -160,7 +159,7 @@ impl<T, S: Store<Item = T>> Slot<'_, T, S> {
     /// ```
     pub fn put(self, item: T) -> Result<(), PutError<T>> {
         let queue = self.queue;
-        // The put gives the slot up itself.
+        // The put itself gives the slot up.
         mem::forget(self);
         // Outlives the section (Q5).
         let mut item = Some(item);

@@ -1,4 +1,5 @@
-//! Who goes next: `settle`, and the wake-ups that follow. The table of transitions and the invariants are in `state`.
+//! `settle` grants what a change has made possible, and wake-ups follow. The table of transitions and the invariants
+//! are in `state`.
 
 use crate::{
     state::{GETTERS, JOINERS, PUTTERS, Phase, RELEASED, Request, Section},
@@ -6,13 +7,14 @@ use crate::{
 };
 use waitline::Wakers;
 
-/// Does what the change before it makes possible, and wakes those for whom it is, in rounds, without the mutex.
+/// Grants everything that the section's change has made possible, and wakes the granted waiters, in rounds, without the
+/// mutex.
 #[cold]
 pub(crate) fn settle_and_wake<S: Store>(section: Section<'_, S>) {
     section.wake_in_rounds::<32>(|mut queue, wakers| !settle(&mut queue, wakers));
 }
 
-/// Grants whatever can be granted, until `wakers` is full. Returns whether all is settled.
+/// Grants everything that can be granted, until `wakers` is full. Returns whether nothing is left to grant.
 fn settle<S: Store>(queue: &mut Section<'_, S>, wakers: &mut Wakers) -> bool {
     loop {
         while queue.has_waiters::<GETTERS>() {
@@ -29,17 +31,17 @@ fn settle<S: Store>(queue: &mut Section<'_, S>, wakers: &mut Wakers) -> bool {
                 return false;
             }
         }
-        let mut items_came = false;
+        let mut items_entered = false;
         while queue.phase != Phase::Open || queue.room > 0 {
             let open = queue.phase == Phase::Open;
             let Some(mut putter) = queue.front::<PUTTERS>() else { break };
             let request = putter.data();
-            // In a queue that compares, the comparison and its panic are the putter's own business.
+            // In a queue that compares, the putter itself compares, so that a panic goes to it.
             let mut item = if request.is_blocking && open && !S::COMPARES { request.item.take() } else { None };
             wakers.push(putter.grant());
             if item.is_some() {
                 queue.put(&mut item);
-                items_came = true;
+                items_entered = true;
             } else {
                 queue.room -= 1;
             }
@@ -47,7 +49,7 @@ fn settle<S: Store>(queue: &mut Section<'_, S>, wakers: &mut Wakers) -> bool {
                 return false;
             }
         }
-        if !items_came {
+        if !items_entered {
             break;
         }
     }
@@ -60,7 +62,7 @@ fn settle<S: Store>(queue: &mut Section<'_, S>, wakers: &mut Wakers) -> bool {
     true
 }
 
-/// Lets the joiners go if everything is done (Q6).
+/// Releases the joiners if every item is done (Q6).
 pub(crate) fn release_joiners<S: Store>(queue: &mut Section<'_, S>) {
     if queue.unfinished() == 0 {
         queue.splice::<JOINERS, RELEASED>();

@@ -1,47 +1,50 @@
-//! The state of a queue under its mutex, the four lists of waiters, and what can be done in a section of the mutex.
+//! The state of a queue under its mutex, the four lists of waiters, and the changes that a section makes.
 //!
 //! # The state, under the mutex
 //!
 //! | [`Phase`] | puts and reserves | gets | held slots |
 //! |---|---|---|---|
-//! | `Open` | enter while there is room, else wait | take, or wait | may put |
-//! | `Closed` | fail, those that were granted a slot too | take; wait for the held slots; then fail | may put |
+//! | `Open` | enter if there is room, else wait | take, or wait | may put |
+//! | `Closed` | fail, even after a slot was granted | take; wait for the held slots; then fail | may put |
 //! | `Revoked` | fail | take (items that were given back), else fail | fail |
 //!
-//! A phase only moves down this table. There is *room* for the capacity, less the items inside, the slots granted to puts
-//! and reserves that have not been polled since, and the [`Slot`](crate::Slot)s that are held; a negative one after an
-//! item was given back to a full queue.
+//! A phase only moves down this table. The *room* is the number of further slots that the queue can grant: its
+//! capacity, less the items inside, the slots granted to puts and reserves that have not been polled since, and the
+//! [`Slot`](crate::Slot)s that are held. It is negative after an item was given back to a full queue.
 //!
 //! # Transitions
 //!
-//! Every method makes its change in a section of the mutex, at whose end [`settle`](crate::settle) does what the change makes
-//! possible, until nothing more can be decided:
+//! Every method makes its change in a section of the mutex. At the end of the section, [`settle`](crate::settle) grants
+//! everything that the change has made possible:
 //!
 //! | if there is | and | then |
 //! |---|---|---|
-//! | a waiting getter | an item | it is handed the item |
-//! | a waiting getter | none, none promised, and the queue closed | it is told so |
+//! | a waiting getter | an item | it is granted the item |
+//! | a waiting getter | no item, no held slot, and the queue is closed | it is granted without an item, and fails |
 //! | a waiting putter | room | it is granted a slot, or, if it cannot be cancelled, its item enters |
-//! | a waiting putter | the queue closed | it is told so |
-//! | a released joiner | | it is told so |
+//! | a waiting putter | the queue is closed | it is granted without a slot, and fails |
+//! | a released joiner | | it is granted |
 //!
 //! # Invariants
 //!
-//! - **Q1** When the mutex is free, no getter waits while there is an item. So a newcomer that finds an item passes nobody.
+//! - **Q1** When the mutex is free, no getter waits while there is an item. So a newcomer that finds an item passes no
+//!   waiter.
 //! - **Q2** When the mutex is free, no putter waits while there is room, except between two rounds of wake-ups. So a
-//!   newcomer looks at the waiting putters before it looks for room, and needs room even if a getter waits: an item may
+//!   newcomer checks for waiting putters before it checks for room. It needs room even if a getter waits: its item must
 //!   not pass the one that a granted slot will bring.
-//! - **Q3** `len + out` is the number of unfinished items, and never negative. Items that enter, leave or come back move
-//!   between the two; only `task_done` and `close_now` lower the sum.
-//! - **Q4** Grants are void once the queue is closed, and slots once it is revoked: nothing enters by them. Nobody looks at
-//!   `room` once the queue is closed; `slots` is 0 once it is revoked, and a void one is not counted down.
-//! - **Q5** Items are not dropped under the mutex, no waker is cloned, woken or dropped under it. The one piece of
-//!   foreign code that runs under it is the items' `Ord` in a priority queue; if it panics, nothing has changed, and the
-//!   end of the section still settles.
-//! - **Q6** A list of joiners is released as a whole, by moving it to a list of its own: who joins between two rounds of
-//!   wake-ups is not released with it.
-//! - **Q7** An item that goes back costs at most the logarithm of the number of items, and neither allocates nor frees memory
-//!   under the mutex. (A put may let the buffer grow there, and a get may shrink it: both at a constant cost per item.)
+//! - **Q3** `len + out` is the number of unfinished items, and never negative. Items that enter raise it; items that
+//!   leave or come back only move between the two terms. Only `task_done` and `close_now` lower it.
+//! - **Q4** Granted slots are void once the queue is closed, and held slots once it is revoked: nothing enters by them.
+//!   `room` has no meaning once the queue is closed. `slots` is 0 once the queue is revoked, and a void slot is not
+//!   counted down.
+//! - **Q5** No item is dropped under the mutex, and no waker is cloned, woken or dropped under it. The only foreign
+//!   code that runs under it is the items' `Ord` in a priority queue. If it panics, nothing has changed, and the end of
+//!   the section still settles.
+//! - **Q6** All joiners are released in one step, by moving them to a list of their own. A task that joins between two
+//!   rounds of wake-ups is not released with them.
+//! - **Q7** Giving an item back takes at most logarithmic time in the number of items, and neither allocates nor frees
+//!   memory under the mutex. (A put may grow the buffer there, and a get may shrink it: both at a constant cost per
+//!   item.)
 
 use crate::{
     heap::KEPT,
@@ -50,19 +53,19 @@ use crate::{
 use std::{marker::PhantomData, mem, num::NonZeroUsize};
 use waitline::{List, Locked, Protocol};
 
-/// The list of those who wait for room.
+/// The list of the waiters for a slot.
 pub(crate) const PUTTERS: usize = 0;
-/// The list of those who wait for an item.
+/// The list of the waiters for an item.
 pub(crate) const GETTERS: usize = 1;
-/// The list of those who wait until everything is done.
+/// The list of the waiters for the end of all items' work.
 pub(crate) const JOINERS: usize = 2;
-/// The list of joiners for whom that has come true (Q6).
+/// The list of the joiners that are released, and are yet to be granted (Q6).
 pub(crate) const RELEASED: usize = 3;
 
-/// What travels in a waiter: the item of a put on its way in, the item for a get on its way out.
+/// The data of a waiter: the item of a put on its way in, or the item that a get was granted.
 pub(crate) struct Request<T> {
     pub(crate) item: Option<T>,
-    /// Of a put: it has a thread of its own, which waits for its end. Nobody can drop it, so its item need not wait for it.
+    /// Of a put: a thread blocks until it ends. It cannot be cancelled, so its item may enter before it is polled.
     pub(crate) is_blocking: bool,
     /// Of an item that leaves: its number in the order in which items entered.
     pub(crate) order: u64,
@@ -76,7 +79,7 @@ impl<T> Request<T> {
         Request { item: Some(item), ..Request::EMPTY }
     }
 
-    /// An item that leaves.
+    /// The data of a getter that is granted this item.
     #[inline(always)]
     pub(crate) fn leaving(parcel: Parcel<T>) -> Self {
         Request { item: Some(parcel.item), order: parcel.order, ..Request::EMPTY }
@@ -105,19 +108,19 @@ pub(crate) enum Phase {
 pub(crate) struct State<S> {
     pub(crate) store: S,
     pub(crate) phase: Phase,
-    /// How many more items or slots have a place.
+    /// The number of further slots that can be granted.
     pub(crate) room: isize,
-    /// Slots that are held.
+    /// The number of held slots.
     pub(crate) slots: usize,
-    /// Items that were taken out, minus those that were done (Q3).
+    /// The number of items that were taken out, minus the number of those that are done (Q3).
     pub(crate) out: isize,
-    /// The number of the next item.
+    /// The number of the next item, in the order in which items enter.
     pub(crate) order: u64,
-    /// Memory for this many items is kept, whatever they are used for.
+    /// Memory for this many items is never given back.
     pub(crate) kept: usize,
 }
 
-/// Why an item or a reservation has no place.
+/// Why a put or a reserve is refused.
 pub(crate) enum Refusal {
     Full,
     Closed,
@@ -129,7 +132,7 @@ impl<T, S: Store<Item = T>> State<S> {
             Some(capacity) if capacity.get() < isize::MAX as usize => capacity.get() as isize,
             _ => isize::MAX,
         };
-        // A buffer that doubles reaches less than twice the capacity; only items that were given back make it larger.
+        // A buffer that doubles stays below twice the capacity. Only items that are given back make it larger.
         let kept = match capacity {
             Some(capacity) if capacity.get() > KEPT / 2 => capacity.get().saturating_mul(2),
             _ => KEPT,
@@ -137,12 +140,12 @@ impl<T, S: Store<Item = T>> State<S> {
         State { store, phase: Phase::Open, room, slots: 0, out: 0, order: 0, kept }
     }
 
-    /// Whether there is no item and will be none.
+    /// Whether there is no item and there will be none.
     pub(crate) fn is_drained(&self) -> bool {
         self.phase != Phase::Open && self.slots == 0 && self.store.len() == 0
     }
 
-    /// Whether a newcomer may have a slot now, given whether putters wait (Q2).
+    /// Whether a newcomer may take a slot now (Q2). `putters_wait`: whether a putter waits.
     #[inline(always)]
     pub(crate) fn admit(&self, putters_wait: bool) -> Result<(), Refusal> {
         if self.phase != Phase::Open {
@@ -154,7 +157,7 @@ impl<T, S: Store<Item = T>> State<S> {
         }
     }
 
-    /// Lets an item in for which there is room. If its comparison with others panics, there still is.
+    /// Puts an item for which there is room. If a comparison of the item panics, nothing changes.
     #[inline(always)]
     pub(crate) fn put(&mut self, item: &mut Option<T>) {
         let order = self.order;
@@ -163,18 +166,18 @@ impl<T, S: Store<Item = T>> State<S> {
         self.room -= 1;
     }
 
-    /// Holds a slot for which there is room.
+    /// Takes a slot, for which there is room, as a held one.
     pub(crate) fn hold_slot(&mut self) {
         self.room -= 1;
         self.slots += 1;
     }
 
-    /// Gives the slot up that was granted to a waiting put or reserve. If that is void, it does not matter (Q4).
+    /// Gives up a slot that was granted to a put or reserve. Has no effect that matters if the slot is void (Q4).
     pub(crate) fn return_grant(&mut self) {
         self.room += 1;
     }
 
-    /// Gives a held slot up, unless it is void (Q4).
+    /// Gives up a held slot, unless it is void (Q4).
     pub(crate) fn return_slot(&mut self) {
         if self.phase != Phase::Revoked {
             self.slots -= 1;
@@ -182,7 +185,7 @@ impl<T, S: Store<Item = T>> State<S> {
         }
     }
 
-    /// Puts the item of a waiting put that was granted its slot; leaves it if that is void (Q4).
+    /// Puts the item of a put that was granted a slot. Leaves the item if the slot is void (Q4).
     #[inline(always)]
     pub(crate) fn put_granted(&mut self, item: &mut Option<T>) {
         if self.phase == Phase::Open {
@@ -191,7 +194,7 @@ impl<T, S: Store<Item = T>> State<S> {
         }
     }
 
-    /// Makes the grant of a waiting reserve a held slot; `false` if it is void (Q4).
+    /// Turns a slot that was granted to a reserve into a held one. Returns `false` if the slot is void (Q4).
     pub(crate) fn hold_granted(&mut self) -> bool {
         let valid = self.phase == Phase::Open;
         if valid {
@@ -200,7 +203,7 @@ impl<T, S: Store<Item = T>> State<S> {
         valid
     }
 
-    /// Puts the item into a held slot; leaves it if that is void (Q4).
+    /// Puts the item into a held slot. Leaves the item if the slot is void (Q4).
     pub(crate) fn put_into_slot(&mut self, item: &mut Option<T>) {
         if self.phase != Phase::Revoked {
             self.return_slot();
@@ -208,10 +211,10 @@ impl<T, S: Store<Item = T>> State<S> {
         }
     }
 
-    /// Takes the item whose turn it is. A newcomer that finds one passes nobody, by Q1.
+    /// Takes the item that leaves first. A newcomer that finds one passes no waiter, by Q1.
     ///
-    /// An `Option`, and in what follows too: a `Result` whose error has a niche of its own is copied in odd pieces, which
-    /// cost 9 ns for an item of 64 bytes.
+    /// It returns an `Option`, as its callers do: a `Result` whose error has a niche of its own is copied field by
+    /// field, which is slow for large items.
     #[inline(always)]
     pub(crate) fn take(&mut self) -> Option<Parcel<T>> {
         let entered = self.order;
@@ -224,7 +227,7 @@ impl<T, S: Store<Item = T>> State<S> {
         Some(parcel)
     }
 
-    /// Takes an item back that was handed to a get which was dropped before it saw it. As [`Store::put_back`].
+    /// Takes back an item that was granted to a get that was dropped before it was polled. As [`Store::put_back`].
     pub(crate) fn give_back(&mut self, request: &mut Request<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
         self.store.put_back(request.order, &mut request.item, spare)?;
         self.out -= 1;
@@ -232,7 +235,7 @@ impl<T, S: Store<Item = T>> State<S> {
         Ok(())
     }
 
-    /// Whether this is a change.
+    /// Closes the queue, or revokes it. Returns whether it was open.
     pub(crate) fn close(&mut self, phase: Phase) -> bool {
         let was_open = self.phase == Phase::Open;
         if was_open || phase == Phase::Revoked {
@@ -246,7 +249,7 @@ impl<T, S: Store<Item = T>> State<S> {
         self.store.len().wrapping_add_signed(self.out)
     }
 
-    /// Finishes an item; `false` if there is none.
+    /// Counts an item as done. Returns `false` if none is unfinished.
     pub(crate) fn finish_item(&mut self) -> bool {
         let is_one = self.unfinished() > 0;
         if is_one {
@@ -255,17 +258,18 @@ impl<T, S: Store<Item = T>> State<S> {
         is_one
     }
 
-    /// Takes everything out and voids the slots (Q4). `all_done`: the items that were taken are done, too.
+    /// Takes everything out and voids the slots (Q4). `all_done`: the items that were taken before count as done, too.
     pub(crate) fn revoke(&mut self, all_done: bool) -> S {
         self.close(Phase::Revoked);
         self.slots = 0;
-        // Items that were declared done before they were taken are not done again (Q3).
+        // Items that were declared done before they were taken are not counted as done again (Q3).
         self.out = if all_done { 0 } else { self.out.max(0) };
         mem::replace(&mut self.store, S::EMPTY)
     }
 }
 
-/// Gives half of the memory back when three quarters are not in use, so that a burst is paid for by its own items only.
+/// Gives half of the memory back when three quarters are not in use, so that the cost is
+/// amortized over the items of a burst.
 #[cold]
 fn shrink<S: Store>(store: &mut S) {
     let allocated = store.allocated();

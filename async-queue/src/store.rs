@@ -1,4 +1,4 @@
-//! In which order items leave a queue: the three stores that a queue can keep its items in.
+//! The three stores in which a queue can keep its items. The store determines the order in which they leave.
 
 use crate::heap::{self, Returned};
 use std::{cmp::Reverse, collections::VecDeque, fmt, mem};
@@ -12,9 +12,9 @@ use std::{cmp::Reverse, collections::VecDeque, fmt, mem};
 /// # drop(put);
 /// ```
 pub struct Fifo<T> {
-    /// One after the other, up to the item that entered last, so that their numbers need not be kept.
+    /// Items with consecutive numbers, up to the item that entered last, so that the numbers need not be stored.
     ring: VecDeque<T>,
-    /// Items that were given back; all of them older than those in the ring.
+    /// Items that were given back. All of them are older than those in the ring.
     returned: Returned<T, false>,
 }
 
@@ -33,7 +33,7 @@ pub struct Lifo<T> {
     returned: Returned<T, true>,
 }
 
-/// Smallest first, equal ones in the order in which they entered: the order of
+/// Smallest first, equal items in the order in which they entered: the order of
 /// [`PriorityQueue`](crate::PriorityQueue).
 ///
 /// ```
@@ -56,24 +56,24 @@ pub struct Parcel<T> {
 }
 
 impl<T> Parcel<T> {
-    /// Takes the item that a call was given.
+    /// Takes the item that a call was passed.
     #[inline(always)]
     pub(crate) fn new(order: u64, item: &mut Option<T>) -> Self {
         Parcel { order, item: taken(item) }
     }
 }
 
-/// A collection of items that knows which one leaves next.
+/// A collection of items in the order in which they leave a queue.
 ///
-/// A call whose comparison of two items panics has changed nothing; an item that it was to take is still in its place.
+/// If a call's comparison of two items panics, the call has changed nothing, and has not taken its item.
 pub trait Store: Sized {
-    /// What is kept.
+    /// The type of the items.
     type Item;
 
-    /// What a queue with this order is called.
+    /// The name of the queue with this order.
     const NAME: &'static str;
 
-    /// What `bounded(0)` says.
+    /// The panic message of `bounded(0)`.
     const NO_CAPACITY: &'static str;
 
     /// No items.
@@ -85,13 +85,13 @@ pub trait Store: Sized {
     /// The number of items.
     fn len(&self) -> usize;
 
-    /// Takes `item`, which is newer than all others, out of its place.
+    /// Takes `item`, which is newer than all others, and leaves `None` in its place.
     fn push(&mut self, order: u64, item: &mut Option<Self::Item>);
 
-    /// Takes an item back that was here before, as if it had never left. Neither allocates nor frees memory.
+    /// Takes an item back that was in the store before, as if it had never left. Neither allocates nor frees memory.
     ///
-    /// If there is no memory left, nothing has changed, and the error says for how many items `spare` must have some.
-    /// What is in `spare` afterwards is memory without items.
+    /// If the store's memory and that of `spare` are too small, nothing changes, and the error is the number of items
+    /// that `spare` must have memory for. Afterwards `spare` may have other memory, and has no items.
     fn put_back(
         &mut self,
         order: u64,
@@ -99,13 +99,13 @@ pub trait Store: Sized {
         spare: &mut Vec<Parcel<Self::Item>>,
     ) -> Result<(), usize>;
 
-    /// Gives the item whose turn it is. So far, `entered` items have been pushed.
+    /// Takes the item that leaves first. So far, `entered` items have been pushed.
     fn pop(&mut self, entered: u64) -> Option<Parcel<Self::Item>>;
 
-    /// For how many items memory is allocated.
+    /// The number of items that memory is allocated for.
     fn allocated(&self) -> usize;
 
-    /// Gives the memory for more than `items` items back, as far as it is not in use.
+    /// Gives back unused memory beyond that for `items` items.
     fn shrink(&mut self, items: usize);
 
     /// All items in the order in which they would have left.
@@ -123,7 +123,7 @@ macro_rules! no_capacity {
     };
 }
 
-/// The item that a call was given.
+/// Takes the item that a call was passed.
 fn taken<T>(item: &mut Option<T>) -> T {
     item.take().expect("a put has an item until it has put")
 }
@@ -245,7 +245,7 @@ impl<T: Ord> Store for Priority<T> {
     }
 
     fn put_back(&mut self, order: u64, item: &mut Option<T>, spare: &mut Vec<Parcel<T>>) -> Result<(), usize> {
-        heap::make_room(&mut self.0, spare)?;
+        heap::grow_if_full(&mut self.0, spare)?;
         self.push(order, item);
         Ok(())
     }

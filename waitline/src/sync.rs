@@ -41,8 +41,8 @@ mod imp {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
             Poll::Pending => panic!(
-                "a blocking call would wait for ever: this thread runs a simulation, in which nobody else runs meanwhile; \
-                 use the call that is awaited"
+                "a blocking call would wait for ever: this thread runs a simulation, and no other task runs meanwhile; \
+                 use the async method"
             ),
         }
     }
@@ -52,7 +52,7 @@ mod imp {
     /// ```
     /// use waitline::sync::UnsafeCell;
     /// let mut cell = UnsafeCell::new(1);
-    /// // SAFETY: nobody else has the cell.
+    /// // SAFETY: there is no other reference to the cell.
     /// cell.with_mut(|value| unsafe { *value += 1 });
     /// assert_eq!(cell.into_inner(), 2);
     /// ```
@@ -88,7 +88,7 @@ mod imp {
         ///
         /// ```
         /// let cell = waitline::sync::UnsafeCell::new(1);
-        /// // SAFETY: nobody writes.
+        /// // SAFETY: no other code writes the cell.
         /// assert_eq!(cell.with(|value| unsafe { *value }), 1);
         /// ```
         #[inline]
@@ -100,7 +100,7 @@ mod imp {
         ///
         /// ```
         /// let cell = waitline::sync::UnsafeCell::new(1);
-        /// // SAFETY: nobody else has the cell.
+        /// // SAFETY: there is no other reference to the cell.
         /// cell.with_mut(|value| unsafe { *value = 2 });
         /// ```
         #[inline]

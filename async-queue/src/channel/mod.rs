@@ -1,4 +1,4 @@
-//! A queue in two halves that closes by itself when either of them is gone.
+//! A queue in two halves that closes by itself when either half is gone.
 //!
 //! ```
 //! use waitline_queue::channel;
@@ -41,7 +41,7 @@ use waitline::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-/// What the halves share: the queue, and how many of each there are.
+/// The state that the halves share: the queue, and the number of halves with each role.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Shared<T> {
@@ -74,8 +74,8 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     channel(Some(capacity))
 }
 
-/// A channel without a limit: a put never waits. Its memory shrinks after a burst, as that of
-/// [`Queue::unbounded`](crate::Queue::unbounded).
+/// A channel without a limit: a put never waits. Its memory shrinks after a burst, as that of a
+/// [`Queue::unbounded`](crate::Queue::unbounded) does.
 ///
 /// ```
 /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -99,7 +99,7 @@ fn channel<T>(capacity: Option<NonZeroUsize>) -> (Sender<T>, Receiver<T>) {
     (Half::new(shared.clone()), Half::new(shared))
 }
 
-/// One of the two halves of a channel: a [`Sender`] or a [`Receiver`], by its role. These are the methods of both.
+/// One half of a channel: a [`Sender`] or a [`Receiver`], by its role. These are the methods that both have.
 pub struct Half<T, R: Role> {
     shared: Arc<Shared<T>>,
     role: PhantomData<fn(R)>,
@@ -109,7 +109,7 @@ mod role {
     use super::Shared;
     use waitline::sync::atomic::AtomicUsize;
 
-    /// What a half of a channel is for. Sealed.
+    /// The role of a half: it puts, or it gets. Sealed.
     pub trait Role {
         #[doc(hidden)]
         const NAME: &'static str;
@@ -118,7 +118,7 @@ mod role {
         #[doc(hidden)]
         fn count<T>(shared: &Shared<T>) -> &AtomicUsize;
 
-        /// The last half with this role has gone.
+        /// Called when the last half with this role is dropped.
         #[doc(hidden)]
         fn close<T>(shared: &Shared<T>);
     }
@@ -143,8 +143,8 @@ impl<T, R: Role> Clone for Half<T, R> {
 
 impl<T, R: Role> Drop for Half<T, R> {
     fn drop(&mut self) {
-        // Ordering: Relaxed is enough. What the other halves did, they did under the queue's mutex before they counted down;
-        // a close that came before it in the mutex's order would happen before the very write that we read here.
+        // Ordering: Relaxed is enough. The other halves used the queue under its mutex before they counted down. If our
+        // close came before such a use in the mutex's order, it would happen before the write that we read here.
         if R::count(&self.shared).fetch_sub(1, Ordering::Relaxed) == 1 {
             R::close(&self.shared);
         }
@@ -156,7 +156,7 @@ impl<T, R: Role> UnwindSafe for Half<T, R> {}
 impl<T, R: Role> RefUnwindSafe for Half<T, R> {}
 
 impl<T, R: Role> Half<T, R> {
-    /// [`Queue::close`](crate::Queue::close): puts fail from now on, gets take what is left. Whether it was open.
+    /// Closes the channel, and returns whether it was open: [`Queue::close`](crate::Queue::close).
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -169,7 +169,8 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.close()
     }
 
-    /// [`Queue::close_now`](crate::Queue::close_now): closes, takes everything out and revokes held slots.
+    /// Closes the channel, revokes the held slots, and returns all items:
+    /// [`Queue::close_now`](crate::Queue::close_now).
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -181,7 +182,7 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.close_now()
     }
 
-    /// [`Queue::unfinished`](crate::Queue::unfinished): the number of items that are not done yet.
+    /// The number of items that are not done: [`Queue::unfinished`](crate::Queue::unfinished).
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -195,7 +196,7 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.unfinished()
     }
 
-    /// [`Queue::join`](crate::Queue::join): waits until no item is unfinished.
+    /// Waits until no item is unfinished: [`Queue::join`](crate::Queue::join).
     ///
     /// # Cancel safety
     ///
@@ -216,7 +217,7 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.join()
     }
 
-    /// [`Queue::len`](crate::Queue::len): the number of items inside.
+    /// The number of items inside: [`Queue::len`](crate::Queue::len).
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -227,7 +228,7 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.len()
     }
 
-    /// [`Queue::capacity`](crate::Queue::capacity): `None` if there is no limit.
+    /// The maximum number of items, or `None` if there is no limit: [`Queue::capacity`](crate::Queue::capacity).
     ///
     /// ```
     /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(2);
@@ -249,8 +250,8 @@ impl<T, R: Role> Half<T, R> {
         self.len() == 0
     }
 
-    /// [`Queue::is_full`](crate::Queue::is_full): whether a put would have to wait; once closed, whether the capacity
-    /// is used up.
+    /// Whether a put would have to wait; once closed, whether the capacity is used up:
+    /// [`Queue::is_full`](crate::Queue::is_full).
     ///
     /// ```
     /// let (sender, _receiver) = waitline_queue::channel::bounded(1);
@@ -261,7 +262,7 @@ impl<T, R: Role> Half<T, R> {
         self.shared.queue.is_full()
     }
 
-    /// Whether the channel was closed, by a call or because the other half is gone.
+    /// Whether the channel was closed, by a call or because one of its halves is gone.
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);

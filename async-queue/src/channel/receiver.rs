@@ -1,4 +1,4 @@
-//! The half that gets.
+//! [`Receiver`], the half that gets.
 
 use super::{Half, Shared, role::Role};
 use crate::{
@@ -10,8 +10,9 @@ use waitline::sync::atomic::AtomicUsize;
 
 /// The half of a [`channel`](super) that gets. Clone it for more consumers: each item goes to one of them.
 ///
-/// When the last one is dropped, puts fail from then on and give their item back. The items that are inside are dropped
-/// at once, and everything counts as done: a [`join`](super::Sender::join) ends, because nobody is left to say so.
+/// When the last receiver is dropped, puts fail from then on and give their item back. The items inside are dropped at
+/// once, and all items count as done, because no receiver is left to declare them done: every
+/// [`join`](super::Sender::join) ends.
 ///
 /// ```
 /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -40,11 +41,11 @@ impl Role for Gets {
 }
 
 impl<T> Receiver<T> {
-    /// [`Queue::get`](crate::Queue::get): takes an item, waiting for one if need be.
+    /// Waits for an item, and takes it: [`Queue::get`](crate::Queue::get).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready it has not taken.
+    /// A future that is dropped before it is ready has not taken.
     ///
     /// # Errors
     ///
@@ -67,11 +68,11 @@ impl<T> Receiver<T> {
         self.shared.queue.get()
     }
 
-    /// [`Queue::try_get`](crate::Queue::try_get): takes an item if there is one.
+    /// Takes an item if there is one: [`Queue::try_get`](crate::Queue::try_get).
     ///
     /// # Errors
     ///
-    /// If there is none now, or, after a close, ever.
+    /// If the channel is empty, or if it is closed and will stay empty.
     ///
     /// ```
     /// use waitline_queue::{TryGetError, channel};
@@ -87,7 +88,8 @@ impl<T> Receiver<T> {
         self.shared.queue.try_get()
     }
 
-    /// [`Queue::get_blocking`](crate::Queue::get_blocking): [`get`](Self::get) with this thread parked while it waits.
+    /// Takes an item as [`get`](Self::get) does, and blocks the calling thread while it waits:
+    /// [`Queue::get_blocking`](crate::Queue::get_blocking).
     ///
     /// # Errors
     ///
@@ -104,11 +106,12 @@ impl<T> Receiver<T> {
         self.shared.queue.get_blocking()
     }
 
-    /// [`Queue::get_many`](crate::Queue::get_many): takes up to `limit` items at once, waiting for the first.
+    /// Waits until there is an item, takes up to `limit` items, and returns their number:
+    /// [`Queue::get_many`](crate::Queue::get_many).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready it has taken nothing.
+    /// A future that is dropped before it is ready has taken nothing.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -125,7 +128,7 @@ impl<T> Receiver<T> {
         self.shared.queue.get_many(out, limit)
     }
 
-    /// [`Queue::items`](crate::Queue::items): the items as a stream, which ends when the channel is closed and empty.
+    /// The items as a stream, which ends when the channel is closed and empty: [`Queue::items`](crate::Queue::items).
     ///
     /// # Cancel safety
     ///
@@ -146,11 +149,11 @@ impl<T> Receiver<T> {
         self.shared.queue.items()
     }
 
-    /// [`Queue::task_done`](crate::Queue::task_done): says that an item which was taken has been worked on.
+    /// Declares one item that was taken done: [`Queue::task_done`](crate::Queue::task_done).
     ///
     /// # Errors
     ///
-    /// If there were more calls than items; nothing has changed then.
+    /// If no item is unfinished. The call then changes nothing.
     ///
     /// ```
     /// let (sender, receiver) = waitline_queue::channel::unbounded();

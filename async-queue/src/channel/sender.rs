@@ -1,4 +1,4 @@
-//! The half that puts.
+//! [`Sender`], the half that puts.
 
 use super::{Half, Shared, role::Role};
 use crate::{
@@ -10,7 +10,7 @@ use waitline::sync::atomic::AtomicUsize;
 
 /// The half of a [`channel`](super) that puts. Clone it for more producers.
 ///
-/// When the last one is dropped the queue is closed: those who get take what is left and are then told.
+/// When the last sender is dropped, the channel closes: gets take the items that are left, and then fail.
 ///
 /// ```
 /// let (sender, receiver) = waitline_queue::channel::unbounded();
@@ -40,15 +40,15 @@ impl Role for Puts {
 }
 
 impl<T> Sender<T> {
-    /// [`Queue::put`](crate::Queue::put): puts `item`, waiting for room if need be.
+    /// Waits for a free slot, and puts `item`: [`Queue::put`](crate::Queue::put).
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it is ready it has not put; its item is dropped with it.
+    /// A future that is dropped before it is ready has not put, and drops its item.
     ///
     /// # Errors
     ///
-    /// If the channel is closed; the error holds the item.
+    /// If the channel is closed. The error holds the item.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -65,11 +65,11 @@ impl<T> Sender<T> {
         self.shared.queue.put(item)
     }
 
-    /// [`Queue::try_put`](crate::Queue::try_put): puts `item` if there is room that nobody waits for.
+    /// Puts `item` if a slot is free and no put waits: [`Queue::try_put`](crate::Queue::try_put).
     ///
     /// # Errors
     ///
-    /// If there is none, or the channel is closed; the error holds the item.
+    /// If no slot is free, or the channel is closed. The error holds the item.
     ///
     /// ```
     /// use waitline_queue::{TryPutError, channel};
@@ -83,7 +83,8 @@ impl<T> Sender<T> {
         self.shared.queue.try_put(item)
     }
 
-    /// [`Queue::put_blocking`](crate::Queue::put_blocking): [`put`](Self::put) with this thread parked while it waits.
+    /// Puts `item` as [`put`](Self::put) does, and blocks the calling thread while it waits:
+    /// [`Queue::put_blocking`](crate::Queue::put_blocking).
     ///
     /// # Errors
     ///
@@ -100,15 +101,15 @@ impl<T> Sender<T> {
         self.shared.queue.put_blocking(item)
     }
 
-    /// [`Queue::reserve`](crate::Queue::reserve): waits for room and keeps it.
+    /// Waits for a free slot and holds it: [`Queue::reserve`](crate::Queue::reserve).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future or the slot gives the room to the next one that waits.
+    /// If the future or the slot is dropped, the slot goes to the next waiter.
     ///
     /// # Errors
     ///
-    /// If the channel is closed before the slot is there.
+    /// If the channel is closed before the slot is granted.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -124,11 +125,11 @@ impl<T> Sender<T> {
         self.shared.queue.reserve()
     }
 
-    /// [`Queue::try_reserve`](crate::Queue::try_reserve): reserves room if there is some that nobody waits for.
+    /// Reserves a slot if one is free and no put waits: [`Queue::try_reserve`](crate::Queue::try_reserve).
     ///
     /// # Errors
     ///
-    /// If there is none, or the channel is closed.
+    /// If no slot is free, or the channel is closed.
     ///
     /// ```
     /// use waitline_queue::{TryReserveError, channel};

@@ -44,8 +44,9 @@ impl<'w, H: Handle> Entry<'w, H> {
         // I7: foreign code, before the mutex is taken. A clone that panics leaves the waiter as it was.
         let waker = waker.clone();
         let task = Current::get();
-        // Written in place: moving it there later, by way of the stack, costs a stalled load. SAFETY: not linked, so
-        // the node belongs to its owner (the table), which is the caller. It has no waker yet (I8).
+        // Written in place: moving it there later, by way of the stack, costs a stalled load.
+        // SAFETY: not linked, so the node belongs to its owner (the table), which is the caller. It has no waker yet
+        // (I8).
         waiter.node.body.with_mut(|body| unsafe { _ = (*body).waker.write(waker) });
         let prepared = Prepared { waiter, task };
         Entry { locked: waiter.handle().queue().lock(), prepared }

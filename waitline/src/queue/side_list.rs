@@ -121,7 +121,8 @@ impl<P: Protocol> SideList<P> {
         }
         let id = locked.queue.id();
         // SAFETY: I1: the mutex that we hold guards both lists. The nodes leave one list and enter the other before it
-        // is released. Ordering: Relaxed, by I2; the owner of a waiter only compares the stage.
+        // is released.
+        // Ordering: Relaxed, by I2; the owner of a waiter only compares the stage.
         unsafe {
             let (mut chain, moved) = self.with_list(|list| {
                 let (chain, moved) = list.take_front(n, |node| {
