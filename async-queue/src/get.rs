@@ -33,7 +33,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     ///
     /// # Errors
     ///
-    /// If the queue is closed and empty, and no held [`Slot`] could still bring an item.
+    /// If the queue is closed and empty, and no held [`Slot`](crate::Slot) could still bring an item.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {

@@ -153,8 +153,8 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     /// Closes the queue, and returns whether it was open. Like `asyncio.Queue.shutdown`.
     ///
     /// From now on puts fail, and gets take the items that are left. Waiting puts fail and give their item back, even
-    /// if they were granted a slot and have not been polled since. Waiting reserves fail likewise. A held [`Slot`] may
-    /// still put, and gets that find the queue empty wait for it.
+    /// if they were granted a slot and have not been polled since. Waiting reserves fail likewise. A held
+    /// [`Slot`](crate::Slot) may still put, and gets that find the queue empty wait for it.
     ///
     /// ```
     /// use waitline_queue::{Queue, TryGetError, TryPutError};
@@ -223,7 +223,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 
     /// Whether a put would have to wait, because no slot is free, or because other puts wait. Once the queue is closed,
-    /// whether items and held [`Slot`]s use up its capacity. Like `asyncio.Queue.full`.
+    /// whether items and held [`Slot`](crate::Slot)s use up its capacity. Like `asyncio.Queue.full`.
     ///
     /// A slot that is held, or was granted to a put that has not been polled since, counts although no item is in it.
     /// So a queue may be full and [empty](Self::is_empty) at once:
