@@ -323,7 +323,7 @@ fn reports_forget_those_who_were_told() {
     use waitline::diagnostics::{Target, Task, enter, waits};
     let _announced = enter(|| Task { key: (15, 1), describe: |_| "closer".to_owned() });
     let mine = || {
-        let mine = waits().into_iter().filter(|wait| wait.who.task == Some((15, 1)));
+        let mine = waits().into_iter().filter(|wait| wait.by.task == Some((15, 1)));
         mine.filter(|wait| matches!(wait.target, Target::Primitive(thing, _) if thing.kind == "Semaphore")).count()
     };
     let semaphore = Semaphore::new(0);
