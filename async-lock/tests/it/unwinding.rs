@@ -139,14 +139,14 @@ mod names {
         assert!(holds().iter().any(|hold| hold.by.name == "task 4 (its name panicked)"));
         let mut wait = queued(condition.wait(guard));
         let guard = lock.clone().try_lock_owned().unwrap();
-        let mut queued = queued(lock.clone().lock_owned());
+        let mut next = queued(lock.clone().lock_owned());
         assert!(condition.notify_one(&guard));
         drop(guard);
-        drop(now(queued.as_mut()));
+        drop(now(next.as_mut()));
         drop(now(wait.as_mut()));
         assert!(!lock.is_locked());
         // Nor does one that is dropped while it waits stay behind.
-        let mut wait = queued(condition.wait(lock.clone().try_lock_owned().unwrap()));
+        let wait = queued(condition.wait(lock.clone().try_lock_owned().unwrap()));
         drop(wait);
         assert_eq!(condition.waiters(), 0);
     }
@@ -156,7 +156,7 @@ mod names {
         static LOCK: Lock<()> = Lock::new(());
         let _announced = enter(|| Task { key: (17, 5), describe: |_| format!("{:?}, {}", LOCK, LOCK.waiters()) });
         let condition = Condition::new();
-        let mut wait = queued(condition.wait(LOCK.try_lock().unwrap()));
+        let wait = queued(condition.wait(LOCK.try_lock().unwrap()));
         let guard = LOCK.try_lock().unwrap();
         let mut next = queued(LOCK.lock());
         drop(guard);
