@@ -1,4 +1,4 @@
-//! An allocator that counts.
+//! [`CountingAllocator`], for tests of allocations.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},

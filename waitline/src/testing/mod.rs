@@ -26,7 +26,7 @@
 //! | a future at a given point | [`poll_once`], [`poll_with`], then send or drop it |
 //! | a future that must wait, and one that must not | [`queued`], [`queued_with`], [`watched`]; [`now`] |
 //! | a thread that has begun to wait | [`yield_until`] |
-//! | which wakers are woken, how often, in which order, and what is kept | [`CountingWaker`], [`WakeOrder`] |
+//! | which wakers are woken, how often, in which order, and whether they are kept | [`CountingWaker`], [`WakeOrder`] |
 //! | wakers as foreign code | [`hooked_waker`], [`panicking_waker`], [`panicking_waker_at`], [`inline_waker`] |
 //! | panics | [`panic_message`], [`during_panic`] |
 //! | "does not allocate" | [`CountingAllocator`], [`allocations`], [`allocated_bytes`] |

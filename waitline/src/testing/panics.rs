@@ -1,4 +1,4 @@
-//! Panics that a test expects, and what runs during one.
+//! Panics that a test expects, and code that runs during one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -41,7 +41,7 @@ pub fn during_panic(f: impl FnOnce()) {
         }
     }
 
-    const FIRST: &str = "the first panic, which goes on";
+    const FIRST: &str = "the first panic, which continues";
     let message = panic_message(|| {
         let _run = RunOnDrop(Some(f));
         panic!("{FIRST}");

@@ -1,4 +1,4 @@
-//! Futures, polled by hand.
+//! Futures that are polled by hand.
 
 use super::CountingWaker;
 use std::{
@@ -36,7 +36,7 @@ pub fn poll_with<F: Future + ?Sized>(future: Pin<&mut F>, waker: &Waker) -> Poll
     future.poll(&mut Context::from_waker(waker))
 }
 
-/// Boxes `future` and polls it once, with a waker that does nothing: it must begin to wait.
+/// Boxes `future` and polls it once with a waker that does nothing. The future must begin to wait.
 ///
 /// # Panics
 ///
@@ -53,7 +53,7 @@ pub fn queued<F: Future>(future: F) -> Pin<Box<F>> {
     queued_with(future, Waker::noop())
 }
 
-/// Boxes `future` and polls it once with `waker`: it must begin to wait.
+/// Boxes `future` and polls it once with `waker`. The future must begin to wait.
 ///
 /// # Panics
 ///
@@ -72,7 +72,7 @@ pub fn queued_with<F: Future>(future: F, waker: &Waker) -> Pin<Box<F>> {
     future
 }
 
-/// Like [`queued`], with a waker that counts.
+/// Boxes `future` and polls it once with a waker that counts. The future must begin to wait.
 ///
 /// # Panics
 ///
@@ -88,7 +88,7 @@ pub fn watched<F: Future>(future: F) -> (Pin<Box<F>>, CountingWaker) {
     (queued_with(future, &waker.waker()), waker)
 }
 
-/// The output of a future that must be ready at this poll.
+/// Polls `future` once and returns its output. The future must be ready.
 ///
 /// Takes a pinned box, or a reference to one, or what [`pin!`](std::pin::pin) returns.
 ///
@@ -110,7 +110,7 @@ pub fn now<F: Future + Unpin>(mut future: F) -> F::Output {
     }
 }
 
-/// Yields this thread until `condition` holds: until another thread has begun to wait, say.
+/// Yields this thread until `condition` holds, for example until another thread has begun to wait.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! Wakers that count, and wakers that do what a primitive must bear.
+//! Wakers that count, and wakers that misbehave.
 
 use super::{poll_once, poll_with};
 use std::{
@@ -102,7 +102,7 @@ impl CountingWaker {
 pub struct WakeOrder(Arc<Mutex<Vec<usize>>>);
 
 impl WakeOrder {
-    /// No waker was woken yet.
+    /// An empty order.
     ///
     /// ```
     /// assert_eq!(waitline::testing::WakeOrder::new().take(), []);
@@ -111,7 +111,7 @@ impl WakeOrder {
         Self::default()
     }
 
-    /// A waker that adds `number` to the order whenever it is woken. Not for use inside a loom model.
+    /// A waker that adds `number` to the order at each wake-up. Do not use it inside a loom model.
     ///
     /// ```
     /// let order = waitline::testing::WakeOrder::new();
@@ -219,9 +219,9 @@ pub fn panicking_waker() -> Waker {
     ManuallyDrop::into_inner(panicking_waker_at(WakerCall::Wake))
 }
 
-/// A waker that panics at each call of one kind, and allows the others.
+/// A waker that panics at each call of one kind.
 ///
-/// It is not dropped at the end of the test, where a waker that panics in its drop would fail it.
+/// It is not dropped at the end of the test, because a waker that panics in its drop would fail the test.
 ///
 /// ```
 /// use waitline::testing::{WakerCall, panic_message, panicking_waker_at};
