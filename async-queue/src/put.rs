@@ -138,18 +138,19 @@ impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
         self.0.queue()
     }
 
-    // Each putter waits for one slot, so a queued putter that is dropped blocked no waiter behind it.
+    // No `cancel_queued`: each putter waits for one slot, so a queued putter blocks no waiter behind it that could go on
+    // without it. The default does nothing.
 
     fn cancel_granted(&self, request: &mut Request<T>) {
-        // A blocking put whose item has entered has used its slot. Only a panic can drop such a put.
+        // A blocking put whose item has entered has used its slot. It cannot be cancelled: only a panic can drop it.
         if !request.is_blocking || request.item.is_some() {
             self.0.section(|queue| queue.return_grant());
         }
     }
 }
 
-/// Decides, in a section, whether a putter takes a slot at once or waits for one. In a closed queue its wait ends
-/// without one.
+/// Decides, in a section, whether a putter is granted a slot at once or waits for one. In a closed queue its wait ends
+/// without one: `put_granted` and `hold_granted` find the queue closed then, and leave everything as it is (Q4).
 pub(crate) fn wait_for_slot<'w, 'q, T, S: Store<Item = T>>(
     mut entry: Entry<'w, PutterHandle<'q, S>>,
 ) -> Decision<'w, PutterHandle<'q, S>> {
@@ -195,6 +196,7 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiter = self.project().waiter;
         let mut rejected = None;
+        // Before the wait begins, one section may do.
         let at_once = waiter.as_mut().finish_if(|handle, request| match handle.0.put_now(&mut request.item) {
             Ok(()) => true,
             Err(Refusal::Full) => false,
@@ -207,7 +209,8 @@ impl<T, S: Store<Item = T>> Future for Put<'_, T, S> {
             return Poll::Ready(outcome(rejected));
         }
         let (PutterHandle(queue), mut request) = ready!(waiter.poll_wait(cx, wait_for_slot));
-        // The item of a blocking put has entered already.
+        // The wait is over: there is a slot, or the queue was closed. One more section lets the item in, or leaves it where
+        // it is. (`settle` has let the item of a blocking put in when it granted the slot.)
         if request.item.is_some() {
             queue.section(|queue| queue.put_granted(&mut request.item));
         }
