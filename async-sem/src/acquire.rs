@@ -1,11 +1,11 @@
-//! The futures that wait for permits.
+//! The futures that wait for permits, of both semaphores.
 
 use crate::{
     closed::{AfterClose, Closed, OrClosed, closed, open},
     permit::{AnySemaphore, OwnedPermit, Permit},
     raw::{CLOSED, OPEN},
     semaphore::Semaphore,
-    wait::{Via, poll_acquire, poll_after_close},
+    wait::{SemaphoreHandle, poll_acquire, poll_after_close},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -20,12 +20,12 @@ use waitline::Waiter;
 pin_project! {
     /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`], and of a bounded semaphore's.
     ///
-    /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    /// Dropping it leaves the queue, or releases the permits that it was granted and not polled for.
     ///
     /// # Panics
     ///
-    /// When it is polled, if the semaphore is [closed](Semaphore::close): await [`or_closed`](Self::or_closed) where it may
-    /// be.
+    /// When it is polled, if the semaphore is [closed](Semaphore::close). If the semaphore may be closed, await
+    /// [`or_closed`](Self::or_closed).
     ///
     /// ```
     /// use waitline_sem::{Acquire, Semaphore};
@@ -36,7 +36,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct Acquire<'a, S: AnySemaphore = Semaphore> {
         #[pin]
-        waiter: Waiter<Via<&'a S>>,
+        waiter: Waiter<SemaphoreHandle<&'a S>>,
     }
 }
 
@@ -44,7 +44,7 @@ impl<'a, S: AnySemaphore> Acquire<'a, S> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn new(semaphore: &'a S, permits: usize) -> Self {
-        Acquire { waiter: Waiter::new(Via(semaphore), permits) }
+        Acquire { waiter: Waiter::new(SemaphoreHandle(semaphore), permits) }
     }
 
     /// The same wait, with an error instead of a panic if the semaphore is [closed](Semaphore::close).
@@ -62,10 +62,11 @@ impl<'a, S: AnySemaphore> Acquire<'a, S> {
         OrClosed::new(self)
     }
 
-    /// A wait for permits of a semaphore that is [closed](Semaphore::close) already: those that are free, and those that
-    /// come back. So the one who closes waits for all of them.
+    /// Waits for permits of a semaphore that is already [closed](Semaphore::close): the free ones, and those that are
+    /// released later. So the task that closes a semaphore can wait for all of its permits.
     ///
-    /// Several such waits are served first in, first out, behind nobody else. See [Closing](Semaphore#closing).
+    /// Several such waits are served first in, first out, and no other waits precede them. See
+    /// [Closing](Semaphore#closing).
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -131,12 +132,12 @@ impl<S: AnySemaphore> fmt::Debug for Acquire<'_, S> {
 pin_project! {
     /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`], and of a bounded semaphore's.
     ///
-    /// Dropping it gives up its place in the queue, or gives back the permits that it was granted but not polled for.
+    /// Dropping it leaves the queue, or releases the permits that it was granted and not polled for.
     ///
     /// # Panics
     ///
-    /// When it is polled, if the semaphore is [closed](Semaphore::close): await [`or_closed`](Self::or_closed) where it may
-    /// be.
+    /// When it is polled, if the semaphore is [closed](Semaphore::close). If the semaphore may be closed, await
+    /// [`or_closed`](Self::or_closed).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -147,7 +148,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct AcquireOwned<S: AnySemaphore = Semaphore> {
         #[pin]
-        waiter: Waiter<Via<Arc<S>>>,
+        waiter: Waiter<SemaphoreHandle<Arc<S>>>,
     }
 }
 
@@ -155,7 +156,7 @@ impl<S: AnySemaphore> AcquireOwned<S> {
     #[inline(always)]
     #[track_caller]
     pub(crate) fn new(semaphore: Arc<S>, permits: usize) -> Self {
-        AcquireOwned { waiter: Waiter::new(Via(semaphore), permits) }
+        AcquireOwned { waiter: Waiter::new(SemaphoreHandle(semaphore), permits) }
     }
 
     /// The same wait, with an error instead of a panic if the semaphore is [closed](Semaphore::close).
@@ -173,10 +174,11 @@ impl<S: AnySemaphore> AcquireOwned<S> {
         OrClosed::new(self)
     }
 
-    /// A wait for permits of a semaphore that is [closed](Semaphore::close) already: those that are free, and those that
-    /// come back. So the one who closes waits for all of them.
+    /// Waits for permits of a semaphore that is already [closed](Semaphore::close): the free ones, and those that are
+    /// released later. So the task that closes a semaphore can wait for all of its permits.
     ///
-    /// Several such waits are served first in, first out, behind nobody else. See [Closing](Semaphore#closing).
+    /// Several such waits are served first in, first out, and no other waits precede them. See
+    /// [Closing](Semaphore#closing).
     ///
     /// ```
     /// # futures_lite::future::block_on(async {

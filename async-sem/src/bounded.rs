@@ -22,14 +22,14 @@ use waitline::{
     },
 };
 
-/// A [`Semaphore`] whose permits are never more than it was made with.
+/// A [`Semaphore`] that never has more permits than it was created with.
 ///
-/// The meaning is that of Python's `asyncio.BoundedSemaphore`: an error of bookkeeping, which would let more tasks in
-/// than there is room for, is found where it is made. All permits are free, held or forgotten, and these three add up to
-/// [`bound`](Self::bound) at any time: [`release`](Self::release) returns forgotten ones and no others.
+/// Like `asyncio.BoundedSemaphore`. A bookkeeping error that would admit too many tasks is reported where it is made.
+/// Every permit is free, held or forgotten, and the three always add up to [`bound`](Self::bound):
+/// [`release`](Self::release) returns forgotten permits and no others.
 ///
-/// Fairness, cancellation, [closing](Semaphore#closing), memory ordering and wakers are as with [`Semaphore`]. The permits
-/// have the same methods.
+/// Fairness, cancellation, [closing](Semaphore#closing), memory ordering and wakers are those of [`Semaphore`]. The
+/// permits have the same methods.
 ///
 /// # Examples
 ///
@@ -48,8 +48,8 @@ use waitline::{
 pub struct BoundedSemaphore {
     raw: RawSemaphore,
     bound: usize,
-    /// Raised after permits were taken out, and lowered before they are put back: at any time
-    /// `free + held + forgotten <= bound`, and what is missing is on its way between two of them.
+    /// Incremented after permits are taken out, and decremented before they are put back. So
+    /// `free + held + forgotten <= bound` always holds, and the difference is being moved from one of them to another.
     forgotten: AtomicUsize,
 }
 
@@ -79,7 +79,7 @@ impl BoundedSemaphore {
     }
 
     const_unless_loom! {
-        /// Gives the semaphore a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the semaphore's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static SEMAPHORE: waitline_sem::BoundedSemaphore =
@@ -92,7 +92,7 @@ impl BoundedSemaphore {
         }
     }
 
-    /// The number of permits, free, held and forgotten ones together.
+    /// The number of permits: free, held and forgotten ones together.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
@@ -103,7 +103,7 @@ impl BoundedSemaphore {
         self.bound
     }
 
-    /// Waits for a permit, as [`Semaphore::acquire`].
+    /// Waits for a permit, as [`Semaphore::acquire`] does. Like `asyncio.BoundedSemaphore.acquire`.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -115,8 +115,8 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     ///
-    /// If the bound is 0: a permit could never be granted. And if the semaphore is [closed](Semaphore#closing), when the
-    /// future is polled.
+    /// If the bound is 0, because no permit could ever be granted. When the future is polled, if the semaphore is
+    /// [closed](Semaphore#closing).
     #[doc(alias = "down")]
     #[inline]
     #[track_caller]
@@ -124,7 +124,8 @@ impl BoundedSemaphore {
         Acquire::new(self, self.can_be_granted(1, "acquire"))
     }
 
-    /// Waits for `n` permits, and takes them all at once, as [`Semaphore::acquire_many`]. Ready at once if `n` is 0.
+    /// Waits for `n` permits and takes them in one step, as [`Semaphore::acquire_many`] does. Ready at once if `n` is
+    /// 0.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -136,15 +137,15 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     ///
-    /// If `n` is more than the [`bound`](Self::bound): it could never be granted. And if the semaphore is
-    /// [closed](Semaphore#closing), when the future is polled.
+    /// If `n` is more than the [`bound`](Self::bound), because it could never be granted. When the future is polled, if
+    /// the semaphore is [closed](Semaphore#closing).
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_, Self> {
         Acquire::new(self, self.can_be_granted(n, "acquire_many"))
     }
 
-    /// Takes a permit if one is free, nobody waits and the semaphore is open.
+    /// Takes a permit if one is free, no task waits and the semaphore is open.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
@@ -157,8 +158,8 @@ impl BoundedSemaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if so many are free, nobody waits and the semaphore is open. If `n` is 0, it need only be open;
-    /// always `None` if `n` is more than the [`bound`](Self::bound).
+    /// Takes `n` permits if at least `n` are free, no task waits and the semaphore is open. If `n` is 0, the semaphore
+    /// need only be open. Always `None` if `n` is more than the [`bound`](Self::bound).
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
@@ -168,11 +169,12 @@ impl BoundedSemaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_, Self>> {
-        let place = Caller::here();
-        self.raw.try_acquire(n).then(|| Permit::new(self, n, place))
+        let location = Caller::here();
+        self.raw.try_acquire(n).then(|| Permit::new(self, n, location))
     }
 
-    /// [`acquire`](Self::acquire), with this thread parked until its turn comes, as [`Semaphore::acquire_blocking`].
+    /// Like [`acquire`](Self::acquire), but parks this thread until the permit is granted. See
+    /// [`Semaphore::acquire_blocking`].
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
@@ -195,7 +197,7 @@ impl BoundedSemaphore {
         }
     }
 
-    /// [`acquire_many`](Self::acquire_many), with this thread parked until its turn comes.
+    /// Like [`acquire_many`](Self::acquire_many), but parks this thread until the permits are granted.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
@@ -213,7 +215,8 @@ impl BoundedSemaphore {
         }
     }
 
-    /// [`acquire_blocking`](Self::acquire_blocking), with an error instead of a panic if the semaphore is closed.
+    /// Like [`acquire_blocking`](Self::acquire_blocking), but returns an error instead of panicking if the semaphore is
+    /// closed.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
@@ -234,7 +237,8 @@ impl BoundedSemaphore {
         self.block(1, "acquire_blocking_or_closed")
     }
 
-    /// [`acquire_many_blocking`](Self::acquire_many_blocking), with an error instead of a panic if the semaphore is closed.
+    /// Like [`acquire_many_blocking`](Self::acquire_many_blocking), but returns an error instead of panicking if the
+    /// semaphore is closed.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(3);
@@ -264,7 +268,8 @@ impl BoundedSemaphore {
         }
     }
 
-    /// [`acquire`](Self::acquire) for a permit that owns its way to the semaphore, and can move into a task or a struct.
+    /// Like [`acquire`](Self::acquire), but the permit owns an `Arc` of the semaphore, and can move into a task or a
+    /// struct.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -286,7 +291,7 @@ impl BoundedSemaphore {
         AcquireOwned::new(self, n)
     }
 
-    /// [`acquire_many`](Self::acquire_many) for an owned permit.
+    /// Like [`acquire_many`](Self::acquire_many), but returns an owned permit.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -306,7 +311,8 @@ impl BoundedSemaphore {
         AcquireOwned::new(self, n)
     }
 
-    /// [`try_acquire`](Self::try_acquire) for an owned permit. The `Arc` is dropped if it fails: clone it first.
+    /// Like [`try_acquire`](Self::try_acquire), but returns an owned permit. Drops the `Arc` if it fails: clone it
+    /// first.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(1));
@@ -320,7 +326,7 @@ impl BoundedSemaphore {
         self.try_acquire_many_owned(1)
     }
 
-    /// [`try_acquire_many`](Self::try_acquire_many) for an owned permit.
+    /// Like [`try_acquire_many`](Self::try_acquire_many), but returns an owned permit.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::BoundedSemaphore::new(3));
@@ -330,14 +336,14 @@ impl BoundedSemaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: usize) -> Option<OwnedPermit<Self>> {
-        let place = Caller::here();
-        self.raw.try_acquire(n).then(|| OwnedPermit::new(self, n, place))
+        let location = Caller::here();
+        self.raw.try_acquire(n).then(|| OwnedPermit::new(self, n, location))
     }
 
-    /// Returns `n` forgotten permits, to waiters first. The meaning of `asyncio.BoundedSemaphore.release`.
+    /// Releases `n` forgotten permits, to waiters first. Like `asyncio.BoundedSemaphore.release`.
     ///
-    /// A [`Permit`] gives its permits back by itself: this is for those that were [forgotten](Permit::forget), or taken
-    /// away by [`forget_permits`](Self::forget_permits).
+    /// A [`Permit`] releases its permits by itself. This method is for permits that were [forgotten](Permit::forget),
+    /// or taken away by [`forget_permits`](Self::forget_permits).
     ///
     /// ```
     /// # fn main() -> Result<(), waitline_sem::ReleaseError> {
@@ -351,16 +357,16 @@ impl BoundedSemaphore {
     ///
     /// # Errors
     ///
-    /// If fewer than `n` permits are forgotten; nothing is changed then.
+    /// If fewer than `n` permits are forgotten. The semaphore is unchanged then.
     #[doc(alias("add_permits", "up"))]
     pub fn release(&self, n: usize) -> Result<(), ReleaseError> {
-        // Ordering: Acquire pairs with the Release in `note_forgotten`: what was done before permits were forgotten
-        // happens before whatever is done by those who get them next, as if they had been dropped.
+        // Ordering: Acquire pairs with the Release in `note_forgotten`. Everything before permits were forgotten
+        // happens before everything after they are acquired next, as if they had been dropped.
         let taken =
             self.forgotten.fetch_update(Ordering::Acquire, Ordering::Relaxed, |forgotten| forgotten.checked_sub(n));
         match taken {
             Ok(_) => {
-                // Never past the bound, so never refused.
+                // Never more than the bound, so never refused.
                 _ = self.raw.release(n, PastMax::Saturate);
                 Ok(())
             }
@@ -368,7 +374,7 @@ impl BoundedSemaphore {
         }
     }
 
-    /// Takes up to `n` free permits away, and says how many, as [`Semaphore::forget_permits`]. They can be
+    /// Takes up to `n` free permits away and returns how many, as [`Semaphore::forget_permits`] does. They can be
     /// [released](Self::release) again.
     ///
     /// ```
@@ -383,10 +389,11 @@ impl BoundedSemaphore {
         taken
     }
 
-    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Says whether it was open before.
+    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Returns whether it was open
+    /// before.
     ///
-    /// As [`Semaphore::close`]. Permits that are out come back as before, and forgotten ones can be
-    /// [released](Self::release): the books go on.
+    /// See [`Semaphore::close`]. Held permits can still be released, and forgotten ones can be
+    /// [released](Self::release): the bookkeeping continues.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
@@ -400,12 +407,12 @@ impl BoundedSemaphore {
     ///
     /// # Panics
     ///
-    /// If a waker panics, after everybody was told.
+    /// If a waker panics. All other waiters are woken first.
     pub fn close(&self) -> bool {
         self.raw.close()
     }
 
-    /// Whether the semaphore is closed, as [`Semaphore::is_closed`].
+    /// Whether the semaphore is closed. See [`Semaphore::is_closed`].
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(1);
@@ -417,7 +424,7 @@ impl BoundedSemaphore {
         self.raw.is_closed()
     }
 
-    /// How many permits are free now. A hint, as [`Semaphore::available_permits`].
+    /// How many permits are free now. Only a hint, as [`Semaphore::available_permits`] is.
     ///
     /// ```
     /// let semaphore = waitline_sem::BoundedSemaphore::new(2);
@@ -462,12 +469,12 @@ impl Raw for BoundedSemaphore {
 
 impl AnySemaphore for BoundedSemaphore {}
 
-// No panic leaves a half-made change.
+// A panic inside a method leaves the semaphore unchanged or completely changed, never half changed.
 impl UnwindSafe for BoundedSemaphore {}
 impl RefUnwindSafe for BoundedSemaphore {}
 
-/// `BoundedSemaphore { available: 1, waiters: 0, bound: 2 }`, with `closed: true` if it is. Never blocks: `waiters` is
-/// `<busy>` while somebody changes the queue.
+/// `BoundedSemaphore { available: 1, waiters: 0, bound: 2 }`, with `closed: true` if it is closed. Never blocks:
+/// `waiters` is `<busy>` while the mutex is taken.
 impl fmt::Debug for BoundedSemaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("BoundedSemaphore");
@@ -476,9 +483,9 @@ impl fmt::Debug for BoundedSemaphore {
     }
 }
 
-/// More permits were released to a [`BoundedSemaphore`] than had been forgotten. Nothing was changed.
+/// More permits were released to a [`BoundedSemaphore`] than had been forgotten. The semaphore is unchanged.
 ///
-/// asyncio's `ValueError("BoundedSemaphore released too many times")`.
+/// Like the `ValueError` of `asyncio.BoundedSemaphore.release`.
 ///
 /// ```
 /// let error = waitline_sem::BoundedSemaphore::new(2).release(1).unwrap_err();

@@ -1,4 +1,4 @@
-//! What becomes of those who acquire from a closed semaphore: [`Closed`], [`OrClosed`], [`AfterClose`].
+//! Acquiring from a closed semaphore: [`Closed`], [`OrClosed`], [`AfterClose`].
 
 use crate::{
     acquire::{Acquire, AcquireOwned},
@@ -14,7 +14,7 @@ use std::{
     task::{Context, Poll},
 };
 
-/// The semaphore is closed: there are no more permits to acquire from it, now or ever.
+/// The semaphore is closed: no permit can ever be acquired from it again.
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -36,7 +36,7 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
-/// The panic of those who have not reckoned with a close.
+/// The panic of an acquire that does not handle a close.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -49,7 +49,7 @@ pub(crate) fn closed<S: Raw>(method: &str) -> ! {
     panic!("{semaphore}::{method}: the semaphore is closed; {instead} where it may be")
 }
 
-/// The panic of those who wait for the end of a semaphore that has none yet.
+/// The panic of an `after_close` wait on a semaphore that is still open.
 #[cold]
 pub(crate) fn open<S: Raw>(method: &str) -> ! {
     panic!("{}::{method}: `after_close()` is for a closed semaphore, and this one is open", S::NAME)
@@ -58,7 +58,7 @@ pub(crate) fn open<S: Raw>(method: &str) -> ! {
 pin_project! {
     /// The future of [`Acquire::or_closed`] and [`AcquireOwned::or_closed`]: a permit, or [`Closed`].
     ///
-    /// Dropping it does what dropping the future in it does.
+    /// Dropping it drops the inner future.
     ///
     /// ```
     /// use waitline_sem::{Acquire, OrClosed, Semaphore};
@@ -107,7 +107,7 @@ impl<F: fmt::Debug> fmt::Debug for OrClosed<F> {
 pin_project! {
     /// The future of [`Acquire::after_close`] and [`AcquireOwned::after_close`].
     ///
-    /// Dropping it does what dropping the future in it does.
+    /// Dropping it drops the inner future.
     ///
     /// ```
     /// use waitline_sem::{Acquire, AfterClose, Semaphore};

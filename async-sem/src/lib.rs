@@ -18,34 +18,35 @@
 //!
 //! # Which one
 //!
-//! - [`Semaphore`]: permits come back by drop, and [`release`](Semaphore::release) adds new ones at will. The meaning of
+//! - [`Semaphore`]: a drop releases permits, and [`release`](Semaphore::release) adds new ones at any time. Like
 //!   `asyncio.Semaphore`.
-//! - [`BoundedSemaphore`]: never more permits than at the beginning, and an error for who releases too many. The meaning
-//!   of `asyncio.BoundedSemaphore`.
-//! - One permit around some data is a lock: take [`waitline-lock`], or, if nothing is awaited under it, the mutex of std or
-//!   parking_lot. A limit on items that travel between tasks is a bounded queue: take [`waitline-queue`].
+//! - [`BoundedSemaphore`]: never more permits than at the beginning, and an error if too many are released. Like
+//!   `asyncio.BoundedSemaphore`.
+//! - One permit around some data is a lock: use [`waitline-lock`], or, if no code awaits while it holds the lock, the
+//!   mutex of std or parking_lot. A limit on items that travel between tasks is a bounded queue: use
+//!   [`waitline-queue`].
 //!
 //! # Guarantees
 //!
 //! | | |
 //! |---|---|
-//! | order | strictly first in, first out, by hand-off; nobody passes a waiter, `try_acquire` included, and a large request is not passed by small ones |
-//! | cancellation | a dropped future loses its place and nothing else; a permit that it was granted goes to the next waiter |
+//! | order | strictly first in, first out, by hand-off; no call passes a waiter, not even `try_acquire`, and small requests do not pass a large one |
+//! | cancellation | a dropped future leaves the queue and loses nothing else; permits that it was granted go to the next waiters |
 //! | allocation | none, also not for a wait |
-//! | closing | one step: waiting and later acquires fail, permits that are out stay valid and come back; who closes can wait for them |
-//! | panics | a panicking holder gives its permits back; a panicking waker costs nobody else anything; there is no poisoning |
+//! | closing | one step: waiting and later acquires fail, held permits stay valid, and the task that closes can wait for their release |
+//! | panics | a holder that panics releases its permits; a waker that panics does not affect other waiters; there is no poisoning |
 //! | sizes | [`Semaphore`] 24 bytes, [`BoundedSemaphore`] 40, permits 16, futures at most 64 |
 //!
-//! The price of strict order: with two busy threads and nothing to do between `acquire` and `acquire`, each permit goes to
-//! a waiter that must first be woken, where an unfair semaphore would let the running thread take it again. It pays off
-//! as soon as waiting times matter.
+//! Strict order has a price. If two busy threads acquire and release in a tight loop, each permit goes to a waiter that
+//! must first be woken, where an unfair semaphore would let the running thread take it again. Strict order pays off as
+//! soon as waiting times matter.
 //!
 //! # Recipes
 //!
 //! ## Limit concurrent calls
 //!
-//! At most two of these blocking calls (of an API without an async client, say) run at a time; the others wait for their
-//! turn without a thread.
+//! At most two of these blocking calls (to an API without an async client, for example) run at a time. The others wait
+//! without occupying a thread.
 //!
 //! ```
 //! use waitline_executor::{gather, run, run_blocking};
@@ -67,13 +68,13 @@
 //! assert_eq!(answers[4], "answer 4");
 //! ```
 //!
-//! The permit lives in the task that waits. Who may drop that task while the call goes on moves an [`OwnedPermit`] into
+//! The permit lives in the task that waits. If that task may be dropped during the call, move an [`OwnedPermit`] into
 //! the closure, which then holds it as long as the call takes.
 //!
 //! ## A memory budget
 //!
-//! One permit for each KiB that may be in memory. A large job waits until there is room for all of it; meanwhile small
-//! ones do not take that room away.
+//! One permit for each KiB that may be in memory. A large job waits until enough memory is free for all of it.
+//! Meanwhile, small jobs do not take that memory away.
 //!
 //! ```
 //! use waitline_executor::{TaskGroup, run};
@@ -101,13 +102,13 @@
 //! assert_eq!((total, BUDGET.available_permits()), (1620 * 1024, 1024));
 //! ```
 //!
-//! A request for more than there will ever be waits for ever: check the size before, or take a [`BoundedSemaphore`], whose
-//! `acquire_many` refuses it.
+//! A request for more permits than there will ever be waits for ever. Check the size first, or use a
+//! [`BoundedSemaphore`], whose `acquire_many` refuses it.
 //!
 //! ## A token bucket
 //!
 //! At most `BURST` requests at once, and one more every `PERIOD` in the long run. A token is used up, so its permit is
-//! forgotten; a timer task releases one at each tick, and a full bucket says no.
+//! forgotten. A timer task releases one at each tick, and a full bucket refuses it.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -139,8 +140,8 @@
 //!
 //! ## Hand a permit to another task
 //!
-//! An [`OwnedPermit`] can simply be sent. Where only a number can travel (over a wire, through a foreign callback), the one
-//! side forgets the permit and the other releases it when the work is done.
+//! An [`OwnedPermit`] can simply be sent. Where only a number can travel (over a wire, through a foreign callback), one
+//! side forgets the permit, and the other side releases it when the work is done.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -172,8 +173,9 @@
 //!
 //! ## A pool that can be closed
 //!
-//! The whole of it, but for making the connections. A permit belongs to a connection in use, and comes back after it,
-//! without a guard. The close fails those who wait at once, and then waits until all connections are back.
+//! A complete pool, except that it makes no real connections. A permit belongs to a connection in use, and is released
+//! after it, without a guard. `close` fails all waiting acquires at once, and then waits until all connections are
+//! back.
 //!
 //! ```
 //! use std::sync::Mutex;
@@ -218,9 +220,9 @@
 //! });
 //! ```
 //!
-//! `after_close` is for the one who closes: any permit that is out counts, and one that was granted to a waiter which is
-//! dropped before it is polled counts as well, which no look at `available_permits` after a `release` could find. Two
-//! tested pools in the shapes of deadpool's and sqlx's are in `examples/pools` of the repository.
+//! `after_close` is for the task that closes. It waits for every held permit, and also for a permit that was granted to
+//! a waiter which is dropped before it is polled; a look at `available_permits` after a `release` could not find that
+//! one. `examples/pools` in the repository has two tested pools, with the interfaces of deadpool's and sqlx's.
 //!
 //! # asyncio's names
 //!
@@ -235,17 +237,19 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: keeps on record who waits and who holds permits, for the reports of [`waitline-executor`] (or of your own, with
-//!   [`waitline::diagnostics`]), and calls each semaphore by its label. Without it that costs not a byte and not an instruction.
-//! - `loom`, which takes effect only together with `--cfg loom`: the semaphores run under loom's scheduler, so that you can
-//!   model-check your own code on top of them. See [`waitline::testing`].
+//! - `diagnostics`: records which tasks wait and which hold permits, for the reports of [`waitline-executor`] (or for
+//!   your own, with [`waitline::diagnostics`]). Reports name each semaphore by its label. Without the feature this
+//!   costs no byte and no instruction.
+//! - `loom`, which takes effect only together with `--cfg loom`: the semaphores run under loom's scheduler, so that you
+//!   can model-check your own code on top of them. See [`waitline::testing`].
 //!
 //! # How it is verified
 //!
-//! There is no unsafe code in this crate. `tests/loom.rs` models exclusion, counts, wake-ups, every kind of cancellation
-//! and the data that permits carry, in all interleavings up to three preemptions; every atomic ordering and every line
-//! that distributes permits was weakened or left out once, to see a model or a test fail. `tests/it` has the hazards that
-//! semaphores met elsewhere, a storm on four threads, and random sequences of calls against a sequential model.
+//! There is no unsafe code in this crate. `tests/loom.rs` models exclusion, counts, wake-ups, every kind of
+//! cancellation and the data that permits carry, in all interleavings up to three preemptions; every atomic ordering
+//! and every line that distributes permits was once weakened or removed, to see a model or a test fail. `tests/it`
+//! tests the hazards that other semaphores met, a storm on four threads, and random sequences of calls against a
+//! sequential model.
 //!
 //! [`waitline-executor`]: https://docs.rs/waitline-executor
 //! [`waitline-lock`]: https://docs.rs/waitline-lock

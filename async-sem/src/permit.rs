@@ -7,7 +7,8 @@ use crate::{
 use std::{fmt, mem, ops::Deref, ptr, sync::Arc};
 use waitline::diagnostics::{Caller, Hold};
 
-/// [`Semaphore`] or [`BoundedSemaphore`](crate::BoundedSemaphore): what permits and futures may belong to. Sealed.
+/// [`Semaphore`] or [`BoundedSemaphore`](crate::BoundedSemaphore): the semaphores that a permit or a future can belong
+/// to. Sealed.
 ///
 /// ```
 /// use waitline_sem::{AnySemaphore, BoundedSemaphore, Permit, Semaphore};
@@ -22,11 +23,12 @@ use waitline::diagnostics::{Caller, Hold};
 /// ```
 pub trait AnySemaphore: Raw {}
 
-/// Permits of a [`Semaphore`] or, as `Permit<'_, BoundedSemaphore>`, of a [`BoundedSemaphore`](crate::BoundedSemaphore).
+/// Permits of a [`Semaphore`] or, as `Permit<'_, BoundedSemaphore>`, of a
+/// [`BoundedSemaphore`](crate::BoundedSemaphore).
 ///
-/// Dropping it gives them back, to waiters first. The drop never panics by itself: where a
-/// [`release`](Semaphore::release) would, it stops at [`MAX_PERMITS`](Semaphore::MAX_PERMITS) free permits. A permit
-/// that is leaked ([`mem::forget`]) is a permit that is held for ever.
+/// Dropping it releases them, to waiters first. The drop itself never panics: where [`release`](Semaphore::release)
+/// would, it stops at [`MAX_PERMITS`](Semaphore::MAX_PERMITS) free permits. A permit that is leaked ([`mem::forget`])
+/// stays held for ever.
 ///
 /// ```
 /// use waitline_sem::{Permit, Semaphore};
@@ -42,9 +44,10 @@ pub trait AnySemaphore: Raw {}
 #[clippy::has_significant_drop]
 pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
 
-/// Permits with an [`Arc`] of their semaphore instead of a reference, which can move into a task or a struct.
+/// Permits that own an [`Arc`] of their semaphore instead of a reference, so that they can move into a task or a
+/// struct.
 ///
-/// Dropping it gives them back, as with [`Permit`].
+/// Dropping it releases them, as with [`Permit`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -59,7 +62,7 @@ pub struct Permit<'a, S: AnySemaphore = Semaphore>(Held<&'a S>);
 #[clippy::has_significant_drop]
 pub struct OwnedPermit<S: AnySemaphore = Semaphore>(Held<Arc<S>>);
 
-/// Permits that are given back by drop.
+/// Permits that are released by drop.
 struct Held<R: Deref<Target: AnySemaphore>> {
     from: R,
     permits: usize,
@@ -67,13 +70,13 @@ struct Held<R: Deref<Target: AnySemaphore>> {
 }
 
 impl<'a, S: AnySemaphore> Permit<'a, S> {
-    /// The caller has acquired `permits` from `semaphore`, and gives them to the permit.
+    /// The caller has acquired `permits` from `semaphore`, and transfers them to the permit.
     #[inline(always)]
-    pub(crate) fn new(semaphore: &'a S, permits: usize, place: Caller) -> Self {
-        Permit(Held { from: semaphore, permits, hold: semaphore.raw().note_holder(place) })
+    pub(crate) fn new(semaphore: &'a S, permits: usize, location: Caller) -> Self {
+        Permit(Held { from: semaphore, permits, hold: semaphore.raw().note_holder(location) })
     }
 
-    /// How many permits these are.
+    /// The number of permits.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(5);
@@ -83,9 +86,9 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
         self.0.permits
     }
 
-    /// Takes the permits away for good: they do not go back to the semaphore.
+    /// Takes the permits away for good: they do not return to the semaphore.
     ///
-    /// Somebody else may [`release`](Semaphore::release) as many: that is how permits are handed over without the
+    /// Other code can [`release`](Semaphore::release) the same number. This is how to pass permits on without the
     /// guard.
     ///
     /// ```
@@ -99,9 +102,9 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
         self.0.forget();
     }
 
-    /// Moves `n` of the permits into a permit of their own; `None`, with nothing changed, if there are fewer.
+    /// Moves `n` of the permits into a new `Permit`. Returns `None` and changes nothing if there are fewer.
     ///
-    /// None and all of them are allowed: an empty permit can collect others by [`merge`](Self::merge).
+    /// `n` may be 0, or all of them: an empty permit can collect others by [`merge`](Self::merge).
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(5);
@@ -114,7 +117,7 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
         self.0.split(n).map(Permit)
     }
 
-    /// Takes over the permits of `other`.
+    /// Adds the permits of `other` to this one.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(5);
@@ -125,8 +128,8 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
     ///
     /// # Panics
     ///
-    /// If `other` is of another semaphore, or the sum is past [`MAX_PERMITS`](Semaphore::MAX_PERMITS). Nothing is moved
-    /// then; `other` is dropped, and its permits go back to its own semaphore.
+    /// If `other` belongs to another semaphore, or the sum is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS). Then
+    /// this permit is unchanged, and the drop of `other` releases its permits.
     #[track_caller]
     pub fn merge(&mut self, other: Self) {
         self.0.merge(other.0, "Permit::merge");
@@ -134,14 +137,14 @@ impl<'a, S: AnySemaphore> Permit<'a, S> {
 }
 
 impl<S: AnySemaphore> OwnedPermit<S> {
-    /// The caller has acquired `permits` from `semaphore`, and gives them to the permit.
+    /// The caller has acquired `permits` from `semaphore`, and transfers them to the permit.
     #[inline(always)]
-    pub(crate) fn new(semaphore: Arc<S>, permits: usize, place: Caller) -> Self {
-        let hold = semaphore.raw().note_holder(place);
+    pub(crate) fn new(semaphore: Arc<S>, permits: usize, location: Caller) -> Self {
+        let hold = semaphore.raw().note_holder(location);
         OwnedPermit(Held { from: semaphore, permits, hold })
     }
 
-    /// How many permits these are.
+    /// The number of permits.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(5));
@@ -151,7 +154,7 @@ impl<S: AnySemaphore> OwnedPermit<S> {
         self.0.permits
     }
 
-    /// Takes the permits away for good, as [`Permit::forget`].
+    /// Takes the permits away for good, as [`Permit::forget`] does.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(2));
@@ -162,7 +165,7 @@ impl<S: AnySemaphore> OwnedPermit<S> {
         self.0.forget();
     }
 
-    /// Moves `n` of the permits into a permit of their own, as [`Permit::split`].
+    /// Moves `n` of the permits into a new `OwnedPermit`, as [`Permit::split`] does.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(5));
@@ -175,7 +178,7 @@ impl<S: AnySemaphore> OwnedPermit<S> {
         self.0.split(n).map(OwnedPermit)
     }
 
-    /// Takes over the permits of `other`, as [`Permit::merge`].
+    /// Adds the permits of `other` to this one, as [`Permit::merge`] does.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(5));
@@ -186,8 +189,8 @@ impl<S: AnySemaphore> OwnedPermit<S> {
     ///
     /// # Panics
     ///
-    /// If `other` is of another semaphore, or the sum is past [`MAX_PERMITS`](Semaphore::MAX_PERMITS). Nothing is moved
-    /// then; `other` is dropped, and its permits go back to its own semaphore.
+    /// If `other` belongs to another semaphore, or the sum is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS). Then
+    /// this permit is unchanged, and the drop of `other` releases its permits.
     #[track_caller]
     pub fn merge(&mut self, other: Self) {
         self.0.merge(other.0, "OwnedPermit::merge");

@@ -13,58 +13,61 @@ use std::{
 };
 use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 
-/// A number of permits, for which waiters wait strictly in the order in which they began, however many each wants.
+/// A counting semaphore whose waiters are granted permits strictly in the order in which their waits began, however
+/// many permits each one wants.
 ///
-/// The meaning is that of Python's `asyncio.Semaphore`; permits that come back by drop, and requests for many of them,
-/// are what a Rust reader expects. A program that never [closes](Self::close) it has no error to unwrap. It works under
-/// any executor, and with threads through [`acquire_blocking`](Self::acquire_blocking). If more permits should never come
-/// back than were taken out, use [`BoundedSemaphore`](crate::BoundedSemaphore).
+/// Like `asyncio.Semaphore`. Beyond that, a drop releases a permit, and one request can ask for many permits. A program
+/// that never [closes](Self::close) the semaphore has no error to unwrap. It works under any executor, and with threads
+/// through [`acquire_blocking`](Self::acquire_blocking). If a program must never release more permits than it acquired,
+/// use [`BoundedSemaphore`](crate::BoundedSemaphore).
 ///
 /// # Fairness
 ///
-/// First in, first out, by hand-off: permits that are given back go to the one that has waited longest. Nobody passes a
-/// waiter, [`try_acquire`](Self::try_acquire) included. A large request at the head of the queue holds back small ones
-/// behind it, until there are enough permits for it: it always gets its turn. A wait begins at its future's first poll.
+/// First in, first out, by hand-off: released permits are granted to the waiter that has waited longest. No call passes
+/// a waiter, not even [`try_acquire`](Self::try_acquire). A large request at the front of the queue blocks smaller ones
+/// behind it until there are enough permits for it, so it is always granted in the end. A wait begins at its future's
+/// first poll.
 ///
-/// Since permits are handed over, a waiter that has been given them holds them even before it is polled again: a future
-/// that nobody polls (and nobody drops) keeps them from the others, like a permit that is kept.
+/// A granted waiter holds its permits even before it is polled again. So a future that is neither polled nor dropped
+/// withholds them from other tasks, like a permit that is kept.
 ///
 /// # Cancel safety
 ///
-/// A waiting future that is dropped loses its place in the queue and nothing else. If it held back others for whom
-/// there are permits enough, these go on at once; if it had been given permits, they go to the next waiters.
+/// A waiting future that is dropped leaves the queue and loses nothing else. If there are enough permits for waiters
+/// behind it, they are granted at once. If the future itself was granted permits, they go to the next waiters.
 ///
 /// # Closing
 ///
-/// [`close`](Self::close) is for pools and servers that end while others still wait for them. It is final, and one step:
+/// [`close`](Self::close) is for pools and servers that shut down while tasks still wait for them. It is final, and
+/// takes effect in one step:
 ///
 /// | | once closed |
 /// |---|---|
-/// | waiting acquires | fail, woken in the order in which they began; nobody is granted a permit after the close |
+/// | waiting acquires | fail, woken in the order in which they began; no waiting acquire is granted a permit after the close |
 /// | permits granted before the close, polled or not | stay valid |
-/// | later acquires, those of 0 permits too | fail at their first poll, but for those that say [`after_close`](crate::Acquire::after_close) |
+/// | later acquires, those of 0 permits too | fail at their first poll, except those with [`after_close`](crate::Acquire::after_close) |
 /// | `try_…` | `None` |
-/// | [`release`](Self::release), a permit's drop | give the permits back, to be counted as free |
-/// | `forget`, `split`, `merge`, [`forget_permits`](Self::forget_permits), [`available_permits`](Self::available_permits) | go on |
+/// | [`release`](Self::release), a permit's drop | return the permits, which count as free |
+/// | `forget`, `split`, `merge`, [`forget_permits`](Self::forget_permits), [`available_permits`](Self::available_permits) | work as before |
 ///
-/// A failing acquire panics, since whoever never closes a semaphore should not have to handle the error. Where a semaphore
-/// may be closed, write `acquire().`[`or_closed()`](crate::Acquire::or_closed)`.await`, for a `Result` with the error
-/// [`Closed`]; threads call [`acquire_blocking_or_closed`](Self::acquire_blocking_or_closed).
+/// A failing acquire panics, because a program that never closes its semaphore should not have to handle the error. If
+/// a semaphore may be closed, write `acquire().`[`or_closed()`](crate::Acquire::or_closed)`.await`, for a `Result` with
+/// the error [`Closed`]; threads call [`acquire_blocking_or_closed`](Self::acquire_blocking_or_closed).
 ///
-/// Whoever closes can wait until all permits are back, by
-/// `acquire_many(all).`[`after_close()`](crate::Acquire::after_close)`.await`: [a recipe](crate#a-pool-that-can-be-closed).
-/// asyncio's semaphores have no counterpart to any of this.
+/// The task that closes the semaphore can wait until all permits are released, by
+/// `acquire_many(all).`[`after_close()`](crate::Acquire::after_close)`.await`: [a
+/// recipe](crate#a-pool-that-can-be-closed). asyncio's semaphores cannot be closed.
 ///
 /// # Memory ordering
 ///
-/// What was done before permits were given back happens before whatever is done by those who get them next. What was done
-/// before the close happens before whatever is done by those who fail because of it.
+/// Everything before a release of permits happens before everything after they are acquired next. Everything before the
+/// close happens before everything after an acquire that fails because of it.
 ///
 /// # Wakers
 ///
-/// Wakers run on the thread that gives permits back or closes, after the permits have been handed over, and without any
-/// internal lock: one that panics costs nobody else a permit or a wake-up, and one that polls futures of the same
-/// semaphore on the spot works (with a chain of such wakers, the stack grows with its length).
+/// The thread that releases permits or closes the semaphore calls the wakers, after it has granted the permits, and
+/// without any internal lock. So if a waker panics, no other waiter loses a permit or a wake-up. A waker may poll
+/// futures of the same semaphore directly; with a chain of such wakers, the stack grows with its length.
 ///
 /// # Examples
 ///
@@ -85,7 +88,7 @@ use waitline::{const_unless_loom, diagnostics::Caller, sync::block_on};
 pub struct Semaphore(RawSemaphore);
 
 impl Semaphore {
-    /// The largest number of permits that may be free, be asked for or be held by one permit: `usize::MAX / 2`.
+    /// The largest number of permits that can be free, requested, or held by one `Permit`: `usize::MAX / 2`.
     pub const MAX_PERMITS: usize = MAX_PERMITS;
 
     const_unless_loom! {
@@ -108,7 +111,7 @@ impl Semaphore {
     }
 
     const_unless_loom! {
-        /// Gives the semaphore a name for reports, with the feature `diagnostics`; without it this does nothing.
+        /// Sets the semaphore's name in reports, with the feature `diagnostics`. Does nothing without it.
         ///
         /// ```
         /// static SEMAPHORE: waitline_sem::Semaphore = waitline_sem::Semaphore::new(3).with_label("connections");
@@ -120,10 +123,9 @@ impl Semaphore {
         }
     }
 
-    /// Waits for a permit. The meaning of `asyncio.Semaphore.acquire`.
+    /// Waits for a permit. Like `asyncio.Semaphore.acquire`.
     ///
-    /// The place in the queue is taken at the first poll, and a free permit is taken there and then. See the type for
-    /// fairness and cancellation.
+    /// The first poll takes a free permit, or else enters the queue. See the type for fairness and cancellation.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -143,7 +145,7 @@ impl Semaphore {
         Acquire::new(self, 1)
     }
 
-    /// Waits for `n` permits, and takes them all at once. Ready at once if `n` is 0, even if others wait.
+    /// Waits for `n` permits and takes them in one step. Ready at once if `n` is 0, even if other tasks wait.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -156,14 +158,15 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS): it could never be granted. And as [`acquire`](Self::acquire).
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), because it could never be granted. Otherwise as
+    /// [`acquire`](Self::acquire).
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_> {
         Acquire::new(self, can_be_granted(n, "acquire_many"))
     }
 
-    /// Takes a permit if one is free, nobody waits and the semaphore is open.
+    /// Takes a permit if one is free, no task waits and the semaphore is open.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(1);
@@ -176,7 +179,8 @@ impl Semaphore {
         self.try_acquire_many(1)
     }
 
-    /// Takes `n` permits if so many are free, nobody waits and the semaphore is open. If `n` is 0, it need only be open.
+    /// Takes `n` permits if at least `n` are free, no task waits and the semaphore is open. If `n` is 0, the semaphore
+    /// need only be open.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(3);
@@ -187,13 +191,14 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Option<Permit<'_>> {
-        let place = Caller::here();
-        self.0.try_acquire(n).then(|| Permit::new(self, n, place))
+        let location = Caller::here();
+        self.0.try_acquire(n).then(|| Permit::new(self, n, location))
     }
 
-    /// [`acquire`](Self::acquire), with this thread parked until its turn comes. Threads and futures share one queue.
+    /// Like [`acquire`](Self::acquire), but parks this thread until the permit is granted. Threads and futures share
+    /// one queue.
     ///
-    /// Not for use inside a future: it stops the executor's thread, and with it maybe the holders of the permits.
+    /// Do not call it inside a future: it blocks the executor's thread, and perhaps the tasks that hold the permits.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(2);
@@ -217,7 +222,7 @@ impl Semaphore {
         }
     }
 
-    /// [`acquire_many`](Self::acquire_many), with this thread parked until its turn comes.
+    /// Like [`acquire_many`](Self::acquire_many), but parks this thread until the permits are granted.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(2);
@@ -235,7 +240,8 @@ impl Semaphore {
         }
     }
 
-    /// [`acquire_blocking`](Self::acquire_blocking), with an error instead of a panic if the semaphore is closed.
+    /// Like [`acquire_blocking`](Self::acquire_blocking), but returns an error instead of panicking if the semaphore is
+    /// closed.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(1);
@@ -252,7 +258,8 @@ impl Semaphore {
         self.block(1, "acquire_blocking_or_closed")
     }
 
-    /// [`acquire_many_blocking`](Self::acquire_many_blocking), with an error instead of a panic if the semaphore is closed.
+    /// Like [`acquire_many_blocking`](Self::acquire_many_blocking), but returns an error instead of panicking if the
+    /// semaphore is closed.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(3);
@@ -282,7 +289,8 @@ impl Semaphore {
         }
     }
 
-    /// [`acquire`](Self::acquire) for a permit that owns its way to the semaphore, and can move into a task or a struct.
+    /// Like [`acquire`](Self::acquire), but the permit owns an `Arc` of the semaphore, and can move into a task or a
+    /// struct.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -303,7 +311,7 @@ impl Semaphore {
         AcquireOwned::new(self, 1)
     }
 
-    /// [`acquire_many`](Self::acquire_many) for an owned permit.
+    /// Like [`acquire_many`](Self::acquire_many), but returns an owned permit.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -322,7 +330,8 @@ impl Semaphore {
         AcquireOwned::new(self, can_be_granted(n, "acquire_many_owned"))
     }
 
-    /// [`try_acquire`](Self::try_acquire) for an owned permit. The `Arc` is dropped if it fails: clone it first.
+    /// Like [`try_acquire`](Self::try_acquire), but returns an owned permit. Drops the `Arc` if it fails: clone it
+    /// first.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(1));
@@ -336,7 +345,7 @@ impl Semaphore {
         self.try_acquire_many_owned(1)
     }
 
-    /// [`try_acquire_many`](Self::try_acquire_many) for an owned permit.
+    /// Like [`try_acquire_many`](Self::try_acquire_many), but returns an owned permit.
     ///
     /// ```
     /// let semaphore = std::sync::Arc::new(waitline_sem::Semaphore::new(3));
@@ -346,14 +355,14 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many_owned(self: Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        let place = Caller::here();
-        self.0.try_acquire(n).then(|| OwnedPermit::new(self, n, place))
+        let location = Caller::here();
+        self.0.try_acquire(n).then(|| OwnedPermit::new(self, n, location))
     }
 
-    /// Adds `n` permits, to waiters first. The meaning of `asyncio.Semaphore.release`.
+    /// Adds `n` permits, to waiters first. Like `asyncio.Semaphore.release`.
     ///
-    /// A [`Permit`] gives its permits back by itself: this is for permits that were [forgotten](Permit::forget), and for
-    /// new ones.
+    /// A [`Permit`] releases its permits by itself. This method is for permits that were [forgotten](Permit::forget),
+    /// and for new ones.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(0);
@@ -363,7 +372,8 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If these and the free permits are together more than [`MAX_PERMITS`](Self::MAX_PERMITS); nothing is changed then.
+    /// If these and the free permits are together more than [`MAX_PERMITS`](Self::MAX_PERMITS). The semaphore is
+    /// unchanged then.
     #[doc(alias("add_permits", "up"))]
     #[inline]
     #[track_caller]
@@ -378,10 +388,10 @@ impl Semaphore {
         }
     }
 
-    /// Takes up to `n` free permits away for good, and says how many: fewer if fewer are free.
+    /// Takes up to `n` free permits away for good, and returns how many: fewer if fewer are free.
     ///
-    /// It does not wait, so it can shrink a semaphore that is in use: it takes free permits even while a waiter hopes
-    /// for more of them, but none that is on its way to a waiter.
+    /// It does not wait, so it can shrink a semaphore that is in use. It takes free permits even while a waiter needs
+    /// more of them, but none that is about to be granted.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(5);
@@ -393,10 +403,11 @@ impl Semaphore {
         self.0.take_up_to(n)
     }
 
-    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Says whether it was open before.
+    /// Closes the semaphore for good: waiting acquires fail, and so do all later ones. Returns whether it was open
+    /// before.
     ///
-    /// Permits that are out stay valid. See [Closing](Self#closing) for all that it does; it takes time in proportion to the
-    /// number of waiters. asyncio has no such method.
+    /// Held permits stay valid. See [Closing](Self#closing) for the details. The time that it takes is proportional to
+    /// the number of waiters. asyncio has no such method.
     ///
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -413,15 +424,15 @@ impl Semaphore {
     ///
     /// # Panics
     ///
-    /// If a waker panics, after everybody was told.
+    /// If a waker panics. All other waiters are woken first.
     pub fn close(&self) -> bool {
         self.0.close()
     }
 
-    /// Whether the semaphore is closed. `true` is a lasting answer.
+    /// Whether the semaphore is closed. `true` is final.
     ///
-    /// After a `try_acquire` that has returned `None` it tells the two reasons apart: with `false` the semaphore was open,
-    /// and no permit was to be had.
+    /// After a `try_acquire` that returned `None`, it distinguishes the two reasons: if it returns `false`, the
+    /// semaphore was open, and no permit was available.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(0);
@@ -433,10 +444,10 @@ impl Semaphore {
         self.0.is_closed()
     }
 
-    /// How many permits are free now. A hint: it may have changed by the time you look at it.
+    /// How many permits are free now. Only a hint: the number may have changed by the time you look at it.
     ///
-    /// While there are waiters these are fewer than the first of them wants, and [`try_acquire`](Self::try_acquire)
-    /// does not get them.
+    /// While there are waiters, fewer permits are free than the front waiter wants, and
+    /// [`try_acquire`](Self::try_acquire) cannot take them.
     ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(2);
@@ -483,12 +494,12 @@ impl Raw for Semaphore {
 
 impl AnySemaphore for Semaphore {}
 
-// No panic leaves a half-made change.
+// A panic inside a method leaves the semaphore unchanged or completely changed, never half changed.
 impl UnwindSafe for Semaphore {}
 impl RefUnwindSafe for Semaphore {}
 
-/// `Semaphore { available: 1, waiters: 0 }`, and `closed: true` if it is. Never blocks: `waiters` is `<busy>` while
-/// somebody changes the queue.
+/// `Semaphore { available: 1, waiters: 0 }`, and `closed: true` if it is closed. Never blocks: `waiters` is `<busy>`
+/// while the mutex is taken.
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Semaphore");

@@ -1,4 +1,4 @@
-//! The side of those who wait: how a future enters the queue, learns its outcome, or gives up.
+//! The waiter's side: how a future enters the queue, is granted permits, or is cancelled.
 
 use crate::raw::{
     CLOSED, Entering, MAX_PERMITS, OPEN, PastMax, QUEUE, Raw, SemProtocol, owned_permits, set_owned_word,
@@ -11,10 +11,10 @@ use std::{
 };
 use waitline::{Handle, Locked, WaitQueue, Waiter};
 
-/// A way to a semaphore, in a future: a reference or an `Arc`.
-pub(crate) struct Via<R>(pub(crate) R);
+/// A future's handle of its semaphore: a reference or an `Arc`.
+pub(crate) struct SemaphoreHandle<R>(pub(crate) R);
 
-impl<R: Deref<Target: Raw>> Handle for Via<R> {
+impl<R: Deref<Target: Raw>> Handle for SemaphoreHandle<R> {
     const CALL: &'static str = "acquire";
 
     type Protocol = SemProtocol;
@@ -27,10 +27,11 @@ impl<R: Deref<Target: Raw>> Handle for Via<R> {
     fn cancel_queued(&self, queue: Locked<'_, SemProtocol>, _wanted: &mut usize) {
         let free = owned_permits(queue.word());
         if queue.is_empty() {
-            // We have been the last: S1.
+            // It was the last waiter: S1.
             set_owned_word(queue.word(), free, queue.closed);
         } else {
-            // We may have been the first, and have held back others who fit. (None does if it is closed: S7.)
+            // It may have been the front waiter, and there may be enough permits for those behind it. (Not if the
+            // semaphore is closed: S7.)
             self.0.raw().distribute(queue, free);
         }
     }
@@ -43,14 +44,17 @@ impl<R: Deref<Target: Raw>> Handle for Via<R> {
     }
 }
 
-/// Polls a wait for permits; ready with the way to the semaphore and with the permits, which are the caller's from there
-/// on, or [`CLOSED`].
+/// Polls a wait for permits. Ready with the semaphore's reference and the permits, which the caller owns from then on,
+/// or with [`CLOSED`].
 #[inline(always)]
-pub(crate) fn poll_acquire<R>(mut waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<(R, usize)>
+pub(crate) fn poll_acquire<R>(
+    mut waiter: Pin<&mut Waiter<SemaphoreHandle<R>>>,
+    cx: &mut Context<'_>,
+) -> Poll<(R, usize)>
 where
     R: Deref<Target: Raw>,
 {
-    if let Some((Via(from), n)) = waiter.as_mut().finish_if(|via, n| via.0.raw().try_acquire(*n)) {
+    if let Some((SemaphoreHandle(from), n)) = waiter.as_mut().finish_if(|handle, n| handle.0.raw().try_acquire(*n)) {
         return Poll::Ready((from, n));
     }
     let wait = waiter.poll_wait(cx, |mut entry| {
@@ -64,11 +68,14 @@ where
             }
         }
     });
-    wait.map(|(Via(from), n)| (from, n))
+    wait.map(|(SemaphoreHandle(from), n)| (from, n))
 }
 
-/// Polls a wait for permits of a closed semaphore; as [`poll_acquire`], or ready with [`OPEN`].
-pub(crate) fn poll_after_close<R>(waiter: Pin<&mut Waiter<Via<R>>>, cx: &mut Context<'_>) -> Poll<(R, usize)>
+/// Polls a wait for permits of a closed semaphore. As [`poll_acquire`], or ready with [`OPEN`].
+pub(crate) fn poll_after_close<R>(
+    waiter: Pin<&mut Waiter<SemaphoreHandle<R>>>,
+    cx: &mut Context<'_>,
+) -> Poll<(R, usize)>
 where
     R: Deref<Target: Raw>,
 {
@@ -83,5 +90,5 @@ where
             entry.wait_in::<QUEUE>()
         }
     });
-    wait.map(|(Via(from), n)| (from, n))
+    wait.map(|(SemaphoreHandle(from), n)| (from, n))
 }
