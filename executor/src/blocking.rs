@@ -6,7 +6,7 @@ use crate::{
     parker::Parker,
     registry,
     spawn::spawn_in_context,
-    task::{self, Home, Info, TaskId},
+    task::{self, Info, Runtime, TaskId},
 };
 use async_task::Runnable;
 use parking_lot::Mutex;
@@ -29,14 +29,14 @@ use std::{
 };
 use waitline_sem::{Permit, Semaphore};
 
-/// How long an idle thread of a pool stays.
+/// How long an idle thread of a pool stays before it ends.
 ///
 /// ```
 /// assert_eq!(waitline_executor::IDLE_TIME.as_secs(), 10);
 /// ```
 pub const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// How many threads the shared pool of [`run_blocking`] has at most.
+/// The maximal number of threads in the shared pool of [`run_blocking`].
 ///
 /// ```
 /// assert_eq!(waitline_executor::SHARED_THREADS, 512);
@@ -45,19 +45,20 @@ pub const SHARED_THREADS: usize = 512;
 
 /// Runs `f` on a thread of the shared pool, and returns the handle to wait for its output.
 ///
-/// For calls that block (files, DNS, `std::process`) and for computations that would keep the loop from its other tasks. The
-/// job begins at once, or when one of the [`SHARED_THREADS`] is free, in the order of the calls; a thread that has been idle for
-/// [`IDLE_TIME`] ends. May be called anywhere, also outside of an event loop.
+/// Like `asyncio.to_thread`. For calls that block (files, DNS, `std::process`), and for computations that would keep
+/// the loop from running its other tasks. The job begins at once, or when one of the [`SHARED_THREADS`] is free, in the
+/// order of the calls. A thread that has been idle for [`IDLE_TIME`] ends. May be called anywhere, even outside of an
+/// event loop.
 ///
-/// A panic in `f` arrives as [`JoinError`](crate::JoinError). [`cancel`](JoinHandle::cancel) keeps a job that has not begun
-/// from running: `f` is dropped there and then, and the handle is ready, however busy the pool is. A job that runs cannot be
-/// interrupted, and neither its handle's drop nor the end of the loop waits for it.
+/// A panic in `f` becomes a [`JoinError`](crate::JoinError). [`cancel`](JoinHandle::cancel) prevents a job that has not
+/// begun from running: it drops `f` immediately, and the handle is ready, however busy the pool is. A running job
+/// cannot be interrupted, and neither the drop of its handle nor the end of the loop waits for it.
 ///
-/// As asyncio's `to_thread`. In a [simulation](crate::sim) there are no threads: the job is a task, and its turn is when it runs.
+/// In a [simulation](crate::sim) there are no threads: the job is a task, and runs in one turn of the loop.
 ///
 /// # Panics
 ///
-/// If no thread is there and the system gives no new one.
+/// If the pool has no thread and the system cannot start one.
 ///
 /// # Examples
 ///
@@ -78,13 +79,12 @@ where
     SHARED.get_or_init(|| ThreadPool::new(SHARED_THREADS)).submit("run_blocking", f)
 }
 
-/// A pool of threads for blocking work, apart from the shared one of [`run_blocking`].
+/// A pool of threads for blocking work, separate from the shared pool of [`run_blocking`].
 ///
-/// Threads start when a job finds none idle, up to the limit; further jobs wait in FIFO order. Dropping the pool cancels the
-/// jobs that have not begun (their handles say so), and waits for those that run. When one of the pool's own threads
-/// drops it, that waiting is left out.
-///
-/// As `concurrent.futures.ThreadPoolExecutor`, for asyncio's `run_in_executor`.
+/// Like `concurrent.futures.ThreadPoolExecutor`, for `asyncio.loop.run_in_executor`. A job that finds no idle thread
+/// starts a new one, up to the limit; further jobs wait in FIFO order. Dropping the pool cancels the jobs that have not
+/// begun (their handles return an error) and waits for the running ones, except when one of the pool's own threads
+/// drops it.
 ///
 /// # Examples
 ///
@@ -105,29 +105,30 @@ pub struct ThreadPool {
 ///
 /// Invariants:
 ///
-/// - B1: a job that finds no thread waiting is seen by a thread before that ends, because a thread ends under the mutex of
-///   `threads` with no turn left, and under it the job's `submit` looks whether there still is one.
-/// - B2: there is a turn for each job, in `turns` or with a thread that is about to take the first job. A job is added before its
-///   turn; one that is cancelled is taken out before a turn. So no job is left behind, and a thread may find none.
+/// - BP1: a job that finds no idle thread is seen by a running thread before that thread ends. A thread ends under the
+///   mutex of `threads`, with no permit left, and `submit` checks under the same mutex whether there is still a thread.
+/// - BP2: there is a permit for each job, in `pending` or held by a thread that is about to take the first job. A job
+///   is added before its permit, and a cancelled job is removed before a permit. So no job is left behind, and a thread
+///   may find none.
 pub(crate) struct Shared {
     max_threads: usize,
-    /// [`IDLE_TIME`], but in a test.
+    /// [`IDLE_TIME`], except in a test.
     idle_time: Duration,
-    /// The jobs that have not begun, by their numbers, which are in the order of the calls.
+    /// The jobs that have not begun, by number. The numbers follow the order of the calls.
     jobs: Mutex<BTreeMap<TaskId, Runnable<Info>>>,
-    /// A permit for each turn; whoever takes one forgets it. Each idle thread waits in an `acquire`, so that a turn is handed to the
-    /// thread that has been idle longest.
-    turns: Semaphore,
-    /// Whether the pool is dropped: a thread that has a turn and no job ends.
+    /// A permit for each job that has not begun. A thread that acquires one forgets it. Each idle thread waits in an
+    /// `acquire`, so that a permit is granted to the thread that has been idle longest.
+    pending: Semaphore,
+    /// Whether the pool is dropped. Then a thread that acquires a permit and finds no job ends.
     is_closed: AtomicBool,
-    /// How many threads there are, also those that are just starting.
+    /// The number of threads, including those that are just starting.
     threads: Mutex<usize>,
-    /// Where the drop waits for running jobs.
+    /// Parks the drop until running jobs end.
     ended: Parker,
 }
 
 thread_local! {
-    /// The address of the pool that this thread belongs to, to compare with.
+    /// The address of the pool that this thread belongs to, only for comparison.
     static POOL: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
@@ -156,7 +157,7 @@ impl ThreadPool {
             max_threads,
             idle_time,
             jobs: Mutex::new(BTreeMap::new()),
-            turns: Semaphore::new(0).with_label("jobs of a blocking pool"),
+            pending: Semaphore::new(0).with_label("jobs of a blocking pool"),
             is_closed: AtomicBool::new(false),
             threads: Mutex::new(0),
             ended: Parker::new(),
@@ -168,7 +169,7 @@ impl ThreadPool {
     ///
     /// # Panics
     ///
-    /// If the pool has no thread and the system gives no new one.
+    /// If the pool has no thread and the system cannot start one.
     ///
     /// ```
     /// use waitline_executor::{ThreadPool, gather, run};
@@ -200,7 +201,7 @@ impl ThreadPool {
         if registry::ALWAYS {
             registry::add(ptr::null(), id, &None, Location::caller());
         }
-        let info = Info::new(id, None, 0, Home::Blocking(self.shared.clone()));
+        let info = Info::new(id, None, 0, Runtime::Blocking(self.shared.clone()));
         let (job, handle) = task::build(info, Call(Some(f)));
         if let Err(error) = self.shared.submit(id, job) {
             panic!("`{caller}` cannot start a first thread: {error}");
@@ -212,13 +213,13 @@ impl ThreadPool {
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         let shared = &self.shared;
-        // Relaxed: whoever takes one of these turns sees it.
+        // Ordering: Relaxed. A thread that acquires one of the permits that follow sees it.
         shared.is_closed.store(true, Ordering::Relaxed);
-        shared.turns.release(*shared.threads.lock());
+        shared.pending.release(*shared.threads.lock());
         let jobs = mem::take(&mut *shared.jobs.lock());
         for job in jobs.into_values() {
             job.metadata().cancel();
-            // Drops the closure and tells the handle.
+            // Drops the closure and wakes the task that awaits the handle.
             job.run();
         }
         if POOL.get() == shared.address() {
@@ -251,17 +252,17 @@ impl Shared {
         (&raw const *self).cast()
     }
 
-    /// Takes a job in.
+    /// Adds a job.
     ///
     /// # Errors
     ///
-    /// If there is no thread for it and the system gives none. The job is dropped.
+    /// If the pool has no thread and the system cannot start one. The job is dropped.
     fn submit(self: &Arc<Self>, id: TaskId, job: Runnable<Info>) -> io::Result<()> {
         self.jobs.lock().insert(id, job);
-        self.turns.release(1);
+        self.pending.release(1);
         {
             let mut threads = self.threads.lock();
-            if self.turns.available_permits() == 0 || *threads == self.max_threads {
+            if self.pending.available_permits() == 0 || *threads == self.max_threads {
                 return Ok(());
             }
             *threads += 1;
@@ -279,12 +280,12 @@ impl Shared {
         }
     }
 
-    /// Takes out a job that has not begun.
+    /// Removes a job that has not begun.
     fn take_back(&self, id: TaskId) -> Option<Runnable<Info>> {
         let job = self.jobs.lock().remove(&id);
         if job.is_some() {
-            // B2. If there is none, it is with a thread.
-            self.try_turn();
+            // BP2. If there is no permit, a thread holds it.
+            self.try_permit();
         }
         job
     }
@@ -292,7 +293,7 @@ impl Shared {
     /// Ends a job that is marked as cancelled, if it has not begun.
     pub(crate) fn end_cancelled(&self, id: TaskId) {
         if let Some(job) = self.take_back(id) {
-            // Drops the closure and tells the handle.
+            // Drops the closure and wakes the task that awaits the handle.
             job.run();
         }
     }
@@ -307,10 +308,10 @@ impl Shared {
         }
     }
 
-    /// The next job; None when the pool is closed, or has had nothing for this thread for a while.
+    /// The next job. None when the pool is closed, or has had no job for this thread within the idle time.
     fn next_job(&self, bell: &Bell, waker: &Waker) -> Option<Runnable<Info>> {
-        while self.next_turn(bell, waker) {
-            // B2: the one that the turn was for may be cancelled.
+        while self.next_permit(bell, waker) {
+            // BP2: the job that the permit was for may be cancelled.
             let first = self.jobs.lock().pop_first();
             if let Some((_, job)) = first {
                 return Some(job);
@@ -323,31 +324,31 @@ impl Shared {
         None
     }
 
-    /// Takes a turn, if there is one.
-    fn try_turn(&self) -> bool {
-        self.turns.try_acquire().map(Permit::forget).is_some()
+    /// Takes a permit, if there is one.
+    fn try_permit(&self) -> bool {
+        self.pending.try_acquire().map(Permit::forget).is_some()
     }
 
-    /// Waits for a turn. False if this thread has ended.
-    fn next_turn(&self, bell: &Bell, waker: &Waker) -> bool {
-        if self.try_turn() {
+    /// Waits for a permit. Returns false if this thread has ended.
+    fn next_permit(&self, bell: &Bell, waker: &Waker) -> bool {
+        if self.try_permit() {
             return true;
         }
         let waited = {
-            let acquire = pin!(self.turns.acquire());
+            let acquire = pin!(self.pending.acquire());
             bell.wait(waker, acquire, Instant::now() + self.idle_time)
-            // A turn that comes between the wait and the drop of `acquire` goes back.
+            // A permit that is granted between the wait and the drop of `acquire` returns to the semaphore.
         };
-        if let Some(turn) = waited {
-            turn.forget();
+        if let Some(permit) = waited {
+            permit.forget();
             return true;
         }
         let mut threads = self.threads.lock();
-        let has_turn = self.try_turn();
-        if !has_turn {
+        let has_permit = self.try_permit();
+        if !has_permit {
             self.end_thread(&mut threads);
         }
-        has_turn
+        has_permit
     }
 
     fn end_thread(&self, threads: &mut usize) -> usize {
@@ -365,7 +366,7 @@ struct Bell {
 }
 
 impl Bell {
-    /// Waits for `future` with this thread parked; None if `deadline` comes first.
+    /// Parks this thread until `future` is ready. None if `deadline` comes first.
     fn wait<F: Future>(&self, waker: &Waker, mut future: Pin<&mut F>, deadline: Instant) -> Option<F::Output> {
         loop {
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
@@ -374,7 +375,8 @@ impl Bell {
             if Instant::now() >= deadline {
                 return None;
             }
-            // Ordering: AcqRel pairs with the swap in `wake_by_ref`; the poll that follows sees what the waker did before.
+            // Ordering: AcqRel pairs with the swap in `wake_by_ref`; the poll that follows sees what the waker did
+            // before.
             self.parker.park(Some(deadline), || self.rung.swap(false, Ordering::AcqRel));
             self.rung.swap(false, Ordering::AcqRel);
         }

@@ -1,4 +1,4 @@
-//! Telling any number of tasks to stop.
+//! Asking any number of tasks to stop.
 
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
@@ -14,13 +14,13 @@ use std::{
 use waitline::FirstPanic;
 use waitline_event::{Event, Wait};
 
-/// A request to stop, which tasks share and look at where it suits them.
+/// A request to stop, which tasks share and check at points of their own choice.
 ///
-/// Clones are the same token. A [`child`](Self::child) is cancelled with its parent, but not the other way round. Works on
-/// any executor.
+/// Clones are the same token. A [`child`](Self::child) is cancelled with its parent, but not the other way round. Works
+/// on any executor.
 ///
-/// asyncio has only `Task.cancel`, which interrupts at the next `await`; this is the cooperative way, for work that has to
-/// come to a good end. Both together: `timeout(grace, task)` after [`cancel`](Self::cancel), then
+/// asyncio has only `Task.cancel`, which interrupts at the next `await`. A token is the cooperative way, for work that
+/// has to finish cleanly. To combine both: after [`cancel`](Self::cancel), await `timeout(grace, task)`, then call
 /// [`JoinHandle::cancel`](crate::JoinHandle::cancel).
 ///
 /// # Examples
@@ -52,18 +52,18 @@ pub struct CancelToken {
     node: Arc<Node>,
 }
 
-/// Invariant N1: a child whose parent was not cancelled yet is in the parent's `children`. `child` looks at the event and adds the
-/// child in one critical section, and `cancel` sets the event before it enters its own.
+/// Invariant CT1: a child whose parent is not cancelled yet is in the parent's `children`. `child` checks the event and
+/// adds the child in one section, and `cancel` sets the event before it enters its own section.
 ///
-/// N2: and who is there is alive, or just being dropped: a node takes itself out. So the memory of a token is proportional to its
-/// children that are alive.
+/// CT2: every node in `children` is alive or is being dropped, because a node removes itself. So the memory of a token
+/// is proportional to the number of its live children.
 struct Node {
     cancelled: Event,
-    /// By their numbers.
+    /// By number.
     children: Mutex<Children>,
-    /// Keeps the way from an ancestor to this node.
+    /// Keeps the path from an ancestor to this node.
     parent: Option<Arc<Node>>,
-    /// Among the children of the parent.
+    /// Its number among the children of the parent.
     number: u64,
 }
 
@@ -96,7 +96,7 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // In a loop, because a long line of descendants would overflow the stack.
+        // In a loop, because a recursion over a long chain of descendants would overflow the stack.
         let mut parent = self.leave();
         while let Some(mut node) = parent.and_then(Arc::into_inner) {
             parent = node.leave();
@@ -115,7 +115,7 @@ impl CancelToken {
         Self { node: Node::new(None, 0) }
     }
 
-    /// A token that is cancelled when this one is, and may be cancelled alone.
+    /// A token that is cancelled when this one is, and that can be cancelled alone.
     ///
     /// # Examples
     ///
@@ -145,11 +145,12 @@ impl CancelToken {
         Self { node }
     }
 
-    /// Cancels this token and all that descend from it; says whether this call did, `false` if it was cancelled before.
+    /// Cancels this token and all its descendants. Returns whether this call did it: `false` if the token was cancelled
+    /// before.
     ///
     /// # Panics
     ///
-    /// If a waker panics, once all tokens are cancelled; but not in the middle of another panic.
+    /// If a waker panics. All tokens are cancelled first. During another panic it does not panic.
     ///
     /// ```
     /// let token = waitline_executor::CancelToken::new();
@@ -158,7 +159,7 @@ impl CancelToken {
     /// assert!(child.is_cancelled());
     /// ```
     pub fn cancel(&self) -> bool {
-        // Only who sets the event wakes anybody, and has a panic of theirs.
+        // Only a call that sets an event wakes tasks, and so sees a panic of their wakers.
         let (mut is_first, mut panic) = (true, FirstPanic::new());
         panic.catch(|| is_first = self.node.cancelled.set());
         let mut nodes = self.node.take_children();

@@ -1,8 +1,8 @@
-//! Several futures inside one: each has a waker of its own, so that only those are polled that have something to do.
+//! Several futures inside one. Each has its own waker, so that only those that were woken are polled.
 
 use crate::{
     context,
-    places::{Places, trim},
+    key_map::{KeyMap, trim},
     task::{Quiet, swallow},
 };
 use parking_lot::Mutex;
@@ -23,21 +23,22 @@ use std::{
 ///
 /// Invariants:
 ///
-/// - C1: a child is in `ready` while its `queued` is set, and `queued` is cleared just before the poll that takes it from
-///   there. So no wake is lost, and a child is listed once. A waker that outlives its child may list the next child at the
-///   same place a second time, which costs a poll and nothing else.
-/// - C2: wakers are cloned, woken and dropped outside of the mutex.
+/// - CH1: a child is in `ready` while its `queued` is set, and `queued` is cleared just before the poll that takes it
+///   from there. So no wake is lost, and a child is listed once. A waker that outlives its child may list the next
+///   child with the same key a second time, which costs one extra poll.
+/// - CH2: wakers are cloned, woken and dropped outside of the mutex.
 pub(crate) struct Children<F> {
-    children: Places<(Pin<Box<F>>, Arc<Child>)>,
+    children: KeyMap<(Pin<Box<F>>, Arc<Child>)>,
     is_quiet: bool,
     shared: Arc<Mutex<Shared>>,
 }
 
 struct Shared {
     ready: VecDeque<u64>,
-    /// Who polls the group; taken by the first wake after each poll. It may be dropped by whoever drops the last child's waker.
+    /// The waker of the task that polls the group. The first wake after each poll takes it. The drop of the last
+    /// child's waker may drop it.
     parent: Option<Quiet<Waker>>,
-    /// Whether a panic of `parent` stays here.
+    /// Whether a panic of `parent` is stopped here.
     is_quiet: bool,
 }
 
@@ -53,8 +54,8 @@ impl Wake for Child {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Ordering: AcqRel pairs with the swap in `poll_next`, so that a wake which finds the child queued still happens
-        // before the poll.
+        // Ordering: AcqRel pairs with the swap in `poll_next`, so that a wake which finds the child queued still
+        // happens before the poll.
         if self.queued.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -76,18 +77,18 @@ impl<F: Future> Children<F> {
         Self::with_quiet(false)
     }
 
-    /// A group of nothing but handles: their tasks, which wake them, have no use for a panic of who waits for the group.
+    /// A group of handles only. Their tasks wake them, and must not see a panic of the group's waker.
     pub(crate) fn of_handles() -> Self {
         Self::with_quiet(true)
     }
 
     fn with_quiet(is_quiet: bool) -> Self {
         let shared = Shared { ready: VecDeque::new(), parent: None, is_quiet };
-        Self { children: Places::new(), is_quiet, shared: Arc::new(Mutex::new(shared)) }
+        Self { children: KeyMap::new(), is_quiet, shared: Arc::new(Mutex::new(shared)) }
     }
 
-    /// Adds a child, to be polled by the next [`poll_next`](Self::poll_next). In a group that never had another child finish, the
-    /// indices count from 0.
+    /// Adds a child, which the next [`poll_next`](Self::poll_next) polls. In a group in which no child has finished
+    /// yet, the indices count from 0.
     pub(crate) fn push(&mut self, future: F) {
         let (index, entry) = self.children.vacant_entry();
         let child = Child { index, queued: AtomicBool::new(true), shared: self.shared.clone() };
@@ -95,7 +96,7 @@ impl<F: Future> Children<F> {
         self.shared.lock().ready.push_back(index);
     }
 
-    /// How many children are not done.
+    /// The number of children that are not done.
     pub(crate) fn len(&self) -> usize {
         self.children.len()
     }
@@ -105,25 +106,25 @@ impl<F: Future> Children<F> {
         self.children.values().map(|(future, _)| &**future)
     }
 
-    /// Takes out the children that are not done, by index.
+    /// Removes the children that are not done, by index.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Pin<Box<F>>> {
         mem::take(&mut self.children).into_values().map(|(future, _)| future)
     }
 
-    /// The next child to finish, with its output; None when all have.
+    /// The next child to finish, with its output. None when all have finished.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<(u64, F::Output)>> {
         if self.children.is_empty() {
             return Poll::Ready(None);
         }
         let mut parent = Some(Quiet::new(cx.waker().clone()));
-        let turns = {
+        let polls = {
             let mut shared = self.shared.lock();
             mem::swap(&mut shared.parent, &mut parent);
             trim(&mut shared.ready);
             shared.ready.len()
         };
         drop(parent);
-        for _ in 0..turns {
+        for _ in 0..polls {
             let Some(index) = self.shared.lock().ready.pop_front() else { break };
             // A child that is done may still be woken.
             let Some((future, child)) = self.children.get_mut(index) else { continue };
@@ -140,7 +141,8 @@ impl<F: Future> Children<F> {
                 return Poll::Ready(Some((index, output)));
             }
         }
-        // Children that became ready meanwhile wait until the other tasks had their turn; their wake took the parent.
+        // Children that became ready meanwhile wait until the other tasks have had their turns. Their wake has woken
+        // the parent.
         Poll::Pending
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     join_handle::JoinHandle,
+    key_map::KeyMap,
     local::EventLoop,
-    places::Places,
     sim::Simulation,
     task::{Info, Name, Outcome, TaskId},
     timer::{TimerKey, Timers},
@@ -31,19 +31,19 @@ pub(crate) enum Job {
     Task(Runnable<Info>),
 }
 
-/// The state of a thread. All of it is used for single steps only: no foreign code runs inside one of the borrows.
+/// The state of a thread. Borrows of it are short: no foreign code runs inside one.
 pub(crate) struct Here {
-    /// The address of the runtime that this thread is running, to compare with; null outside of one.
+    /// The address of the runtime that this thread is running, only for comparison. Null outside of a runtime.
     runtime: Cell<*const ()>,
     /// The same runtime, to share.
     context: RefCell<Option<Context>>,
-    /// The number of the worker that this thread is.
+    /// The number of this thread, if it is a worker.
     pub(crate) worker: Cell<Option<usize>>,
     /// The run queue of a one-thread loop, oldest first.
     pub(crate) queue: RefCell<VecDeque<Job>>,
     /// The wakers of the unfinished tasks of a one-thread loop.
-    pub(crate) tasks: RefCell<Places<Waker>>,
-    /// What makes the one-thread loop a simulated one.
+    pub(crate) tasks: RefCell<KeyMap<Waker>>,
+    /// The simulation, if the one-thread loop is simulated.
     simulation: RefCell<Option<Rc<Simulation>>>,
 }
 
@@ -54,20 +54,21 @@ thread_local! {
             context: RefCell::new(None),
             worker: Cell::new(None),
             queue: RefCell::new(VecDeque::new()),
-            tasks: RefCell::new(Places::new()),
+            tasks: RefCell::new(KeyMap::new()),
             simulation: RefCell::new(None),
         }
     };
 
-    /// Whether there is a simulation in [`HERE`]. By itself, because it is asked for often, and this is one load.
+    /// Whether there is a simulation in [`HERE`]. A separate flag, because it is read often, and this takes one load.
     static SIMULATED: Cell<bool> = const { Cell::new(false) };
 
-    /// The data of the waker with which a runtime of this crate is polling a future on this thread; null if none is.
+    /// The data of the waker with which a runtime of this crate is polling a future on this thread. Null if there is
+    /// none.
     static OWN_WAKER: Cell<*const ()> = const { Cell::new(ptr::null()) };
 }
 
 impl Here {
-    /// Calls `f`, which runs no foreign code, with the executor of which this thread is a worker, and its number there.
+    /// Calls `f` with the executor of this worker thread, and its number there. `f` must not run foreign code.
     pub(crate) fn with_worker(&self, f: impl FnOnce(&Workers, usize)) {
         if let (Some(Context::Workers(workers)), Some(worker)) = (&*self.context.borrow(), self.worker.get()) {
             f(workers, worker);
@@ -103,22 +104,23 @@ impl Context {
     ///
     /// # Safety
     ///
-    /// The body must be 'static but for its info, and must be `Send`, as must be its output, unless the runtime is a loop.
+    /// The body must be 'static except for its info. The body and its output must be `Send` unless the runtime is a
+    /// loop.
     pub(crate) unsafe fn spawn<'a, B, T>(
         &self,
         here: &Here,
         name: Name,
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
         make_body: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
         B: Future<Output = Outcome<T>> + 'a,
     {
         match self {
-            // SAFETY: it may be what it likes but 'static, which is promised.
-            Context::Loop(this) => unsafe { this.spawn(here, name, place, make_body) },
+            // SAFETY: a loop needs only a 'static body, which the caller promises.
+            Context::Loop(this) => unsafe { this.spawn(here, name, location, make_body) },
             // SAFETY: the caller's promise.
-            Context::Workers(this) => unsafe { this.spawn(name, place, make_body) },
+            Context::Workers(this) => unsafe { this.spawn(name, location, make_body) },
         }
     }
 
@@ -140,7 +142,7 @@ impl Context {
     pub(crate) fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
         let (timer, is_earliest) = self.timers().insert(deadline, waker);
         match self {
-            // Its thread is awake, for it is the caller, and looks at the timers before it parks.
+            // Its thread is the caller, so it is awake, and it checks the timers before it parks.
             Context::Loop(_) => {}
             Context::Workers(this) if is_earliest => this.sleepers.earlier_timer(),
             Context::Workers(_) => {}
@@ -157,38 +159,39 @@ pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
 
 /// Calls `f` with the state of this thread if it is running the runtime at `address`.
 ///
-/// Not so once the thread is shutting down: wakers may be woken from the destructors of other thread-locals.
+/// Returns `None` once the thread is shutting down: wakers may be woken from the destructors of other thread-locals.
 #[inline]
 pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R) -> Option<R> {
     HERE.try_with(|here| if here.runtime.get() == address { Some(f(here)) } else { None }).ok().flatten()
 }
 
-/// Whether this thread runs a simulation. May be asked at any time.
+/// Whether this thread runs a simulation. May be called at any time.
 #[inline]
 pub(crate) fn is_simulated() -> bool {
     SIMULATED.get()
 }
 
-/// Says that this thread is polling with the waker that has this data, which is of this crate and does not panic when it is cloned,
-/// woken or dropped. Null says that it is polling no more; too often does no harm. Returns what was said before.
+/// Records that this thread is polling with the waker that has this data. The waker must belong to this crate, and must
+/// not panic when it is cloned, woken or dropped. Null ends the polling; extra calls with null do no harm. Returns the
+/// previous value.
 #[inline]
 pub(crate) fn set_own_waker(data: *const ()) -> *const () {
     OWN_WAKER.replace(data)
 }
 
-/// Whether the waker is the one of [`set_own_waker`]. No other that is alive has its data.
+/// Whether the waker is the one of [`set_own_waker`]. No other live waker has its data.
 #[inline]
 pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     waker.data() == OWN_WAKER.get() && !waker.data().is_null()
 }
 
-/// The simulation that this thread runs, if it does. May be asked for at any time.
+/// The simulation that this thread runs, if any. May be called at any time.
 #[inline]
 pub(crate) fn simulation() -> Option<Rc<Simulation>> {
     if is_simulated() { here(|here| here.simulation.borrow().clone()) } else { None }
 }
 
-/// The time in the simulation that this thread runs, if it does.
+/// The time in the simulation that this thread runs, if any.
 #[inline]
 pub(crate) fn simulated_time() -> Option<Instant> {
     simulation().map(|simulation| simulation.now())
@@ -198,11 +201,11 @@ pub(crate) fn simulated_time() -> Option<Instant> {
 ///
 /// # Panics
 ///
-/// If there is none; `caller` is the public function that needs one.
+/// If there is none. `caller` is the public function that needs one.
 #[inline]
 #[track_caller]
 pub(crate) fn with_context<R>(caller: &str, f: impl FnOnce(&Here, &Context) -> R) -> R {
-    // Not in a closure, which would not know who called. There is none either once the thread is shutting down.
+    // Not in a closure, which would lose the caller's location. A thread that is shutting down is outside, too.
     if !is_inside() {
         outside(caller);
     }
@@ -226,11 +229,11 @@ fn outside(caller: &str) -> ! {
     )
 }
 
-/// Checks that this thread is running no runtime.
+/// Checks that this thread is not running a runtime.
 ///
 /// # Panics
 ///
-/// If it does; `caller` is the public function that was called.
+/// If it is. `caller` is the public function that was called.
 #[track_caller]
 pub(crate) fn check_outside(caller: &str) {
     if is_inside() {
@@ -247,11 +250,12 @@ fn inside(caller: &str) -> ! {
     )
 }
 
-/// Makes `context` the runtime of this thread until the guard is dropped. `worker` is the thread's number in it, if it runs tasks.
+/// Makes `context` the runtime of this thread until the guard is dropped. `worker` is the thread's number in it, if it
+/// runs tasks.
 ///
 /// # Panics
 ///
-/// If this thread is running one already; `caller` is the public function that was called.
+/// If this thread is already running one. `caller` is the public function that was called.
 #[track_caller]
 pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> Entered {
     check_outside(caller);
@@ -290,7 +294,7 @@ impl Drop for Entered {
                 waitline::sync::set_alone(false);
             }
             here.simulation.take();
-            // The queue and the list of tasks are empty, but have the room of their fullest time.
+            // The queue and the map of tasks are empty, but still have the capacity of their fullest time.
             (here.context.take(), here.queue.take(), here.tasks.take())
         });
         // The poll of the main future may have panicked.

@@ -32,7 +32,7 @@ pub struct DumpedTask {
     name: Option<String>,
     /// What it is called.
     text: String,
-    place: Option<&'static Location<'static>>,
+    location: Option<&'static Location<'static>>,
     waits: Vec<DumpedWait>,
 }
 
@@ -86,7 +86,7 @@ impl Dump {
                 key: Some(key),
                 text: registry::describe(key),
                 name: entry.name,
-                place: Some(entry.place),
+                location: Some(entry.location),
                 waits: record.waits_of(|who| who.task == Some(key)),
             }
         });
@@ -122,7 +122,7 @@ impl DumpedTask {
 
     /// Where it was spawned; None for a thread.
     pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
-        self.place
+        self.location
     }
 
     /// What it waits for, each in a sentence. More than one if it waits for the first of several.
@@ -150,7 +150,7 @@ impl Record {
             key: None,
             name: None,
             text: text.to_owned(),
-            place: None,
+            location: None,
             waits: self.waits_of(|who| who.task.is_none() && who.name == text),
         };
         names.into_iter().map(thread).collect()
@@ -280,10 +280,10 @@ impl fmt::Display for Dump {
 
 impl fmt::Display for DumpedTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.place, self.id()) {
+        match (self.location, self.id()) {
             (None, _) => write!(f, "{}", self.text),
-            (Some(place), None) => write!(f, "{}, run at {place}", self.text),
-            (Some(place), Some(_)) => write!(f, "{}, spawned at {place}", self.text),
+            (Some(location), None) => write!(f, "{}, run at {location}", self.text),
+            (Some(location), Some(_)) => write!(f, "{}, spawned at {location}", self.text),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The executor with several threads.
+//! The executor with several threads: its public type.
 
 use crate::{
     context::{self, Context, here_if_running},
@@ -20,13 +20,13 @@ use std::{
 
 /// An event loop on several threads.
 ///
-/// Each worker has a FIFO run queue of its own, and takes from the others when it has nothing to do; so tasks that one
-/// worker is too busy for are run by the next, and the order is FIFO for each worker but not for all together. Idle workers
-/// sleep. [`spawn`](crate::spawn()), [`sleep`](crate::sleep) and the like work in its tasks as they do in [`run`](crate::run);
-/// only [`spawn_local`](crate::spawn_local) does not.
+/// Each worker has its own FIFO run queue, and steals from the others when its queue is empty. So an idle worker runs
+/// the tasks that a busy one cannot get to, and the order is FIFO for each worker but not overall. Idle workers sleep.
+/// [`spawn`](crate::spawn()), [`sleep`](crate::sleep) and the like work in its tasks as they do in [`run`](crate::run),
+/// except [`spawn_local`](crate::spawn_local).
 ///
-/// Dropping the executor cancels all its tasks, and waits until their destructors have run and its threads have ended; if one
-/// of its own threads drops it, that waiting is left out. asyncio has no twin: a loop there has one thread.
+/// Dropping the executor cancels all its tasks, and waits until their destructors have run and its threads have ended,
+/// except when one of its own threads drops it. asyncio has no counterpart: its loops have one thread.
 ///
 /// # Examples
 ///
@@ -48,7 +48,7 @@ impl Executor {
     ///
     /// # Panics
     ///
-    /// If the system gives no thread.
+    /// If the system cannot start a thread.
     ///
     /// ```
     /// let executor = waitline_executor::Executor::new();
@@ -58,7 +58,7 @@ impl Executor {
         Self::builder().build()
     }
 
-    /// To set the number of threads and their name.
+    /// A builder, to set the number of threads and their name.
     ///
     /// ```
     /// let executor = waitline_executor::Executor::builder().threads(2).thread_name("worker").build();
@@ -70,12 +70,12 @@ impl Executor {
 
     /// Runs `future` on this thread, with the executor as its event loop, and returns its output.
     ///
-    /// What it spawns runs on the workers, and goes on when `run` returns: it belongs to the executor. Several threads may be in `run`
-    /// at the same time.
+    /// The tasks that it spawns run on the workers, and continue when `run` returns: they belong to the executor.
+    /// Several threads may be in `run` at the same time.
     ///
     /// # Panics
     ///
-    /// If this thread is running an event loop already. A panic in `future` goes on to the caller.
+    /// If this thread is already running an event loop. A panic in `future` propagates to the caller.
     ///
     /// ```
     /// use waitline_executor::{Executor, spawn};
@@ -104,7 +104,7 @@ impl Executor {
         output
     }
 
-    /// Spawns `future` as a task of this executor; may be called anywhere. See [`spawn`](crate::spawn()).
+    /// Spawns `future` as a task of this executor. May be called anywhere. See [`spawn`](crate::spawn()).
     ///
     /// # Examples
     ///
@@ -186,7 +186,7 @@ pub struct ExecutorBuilder {
 }
 
 impl ExecutorBuilder {
-    /// The number of worker threads; one for each core if it is not set.
+    /// The number of worker threads. The default is one for each core.
     ///
     /// # Panics
     ///
@@ -203,7 +203,7 @@ impl ExecutorBuilder {
         self
     }
 
-    /// What the threads are called, with a number behind it; `waitline` if it is not set.
+    /// The name of the threads, to which their number is appended. The default is `waitline`.
     ///
     /// ```
     /// use waitline_executor::{Executor, spawn};
@@ -220,7 +220,7 @@ impl ExecutorBuilder {
     ///
     /// # Panics
     ///
-    /// If the system does not give that many. Those that were started are ended.
+    /// If the system cannot start that many. The threads that were started are ended.
     ///
     /// ```
     /// let executor = waitline_executor::Executor::builder().build();

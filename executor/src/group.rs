@@ -15,15 +15,16 @@ use std::{
 
 /// Runs all futures concurrently within this task, and returns their outputs in the order of the futures.
 ///
-/// They need not be `'static` or `Send`, and are polled only when they were woken. Works on any executor.
+/// Like `asyncio.gather`, which however makes each argument a task. The futures need not be `'static` or `Send`, and
+/// each is polled only after it was woken. Works on any executor.
 ///
-/// As asyncio's `gather`, which makes each argument a task. To have that, for instance to use several threads, gather
-/// handles: `gather((0..4).map(|n| spawn(work(n))))`. A panic in one of the futures is a panic of the gathering task;
-/// asyncio's `return_exceptions=True` is what handles give, a `Result` each.
+/// To gather tasks, for example to use several threads, gather their handles: `gather((0..4).map(|n| spawn(work(n))))`.
+/// A panic in one of the futures is a panic of the gathering task. Handles return a `Result` each, as with asyncio's
+/// `return_exceptions=True`.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops all the futures. Outputs that are there already are lost.
+/// Dropping it drops all the futures. Outputs of finished futures are lost.
 ///
 /// # Examples
 ///
@@ -95,7 +96,7 @@ impl<F: Future> fmt::Debug for Gather<F> {
 
 /// [`gather`] for futures that can fail: ends with the first error, and drops the futures that are not done.
 ///
-/// As asyncio's `gather` without `return_exceptions`, which however leaves the others running.
+/// Like `asyncio.gather` without `return_exceptions`, which however leaves the others running.
 ///
 /// # Errors
 ///
@@ -171,9 +172,9 @@ impl<F, T> fmt::Debug for TryGather<F, T> {
     }
 }
 
-/// Runs all futures concurrently within this task, and gives their outputs as they come.
+/// Runs all futures concurrently within this task, and yields their outputs as they finish.
 ///
-/// As asyncio's `as_completed`.
+/// Like `asyncio.as_completed`.
 ///
 /// # Cancel safety
 ///
@@ -241,23 +242,23 @@ impl<F: Future> Stream for AsCompleted<F> {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReturnWhen {
-    /// At least one task is done. asyncio's `FIRST_COMPLETED`.
+    /// At least one task is done. Like `asyncio.FIRST_COMPLETED`.
     FirstCompleted,
-    /// A task panicked or was cancelled, or all are done. asyncio's `FIRST_EXCEPTION`.
+    /// A task panicked or was cancelled, or all are done. Like `asyncio.FIRST_EXCEPTION`.
     FirstError,
-    /// All tasks are done. asyncio's `ALL_COMPLETED`.
+    /// All tasks are done. Like `asyncio.ALL_COMPLETED`.
     AllCompleted,
 }
 
-/// Waits for tasks, until `return_when` says that it is enough. Returns the outcomes that are there, in the order in which they
-/// came, and the handles of the other tasks, in the order in which they were given.
+/// Waits for tasks until `return_when` is met. Returns the outcomes so far, in the order in which the tasks finished,
+/// and the handles of the other tasks, in their original order.
 ///
-/// No task is cancelled. Without any handles it returns at once. As asyncio's `wait`; give it a time limit with
+/// Like `asyncio.wait`. No task is cancelled. Without any handles it returns at once. For a time limit, use
 /// [`timeout`](crate::timeout).
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops the handles, which detaches the tasks. Outcomes that are there already are lost.
+/// Dropping it drops the handles, which detaches the tasks. Outcomes of finished tasks are lost.
 ///
 /// # Examples
 ///
@@ -278,7 +279,7 @@ pub fn wait<T>(handles: impl IntoIterator<Item = JoinHandle<T>>, return_when: Re
     Wait { children, done: Some(Vec::new()), return_when }
 }
 
-/// A handle that comes out with its id when it is done.
+/// A handle that returns its task's id with the outcome.
 struct WithId<T> {
     /// None once it is done.
     handle: Option<JoinHandle<T>>,
@@ -322,7 +323,7 @@ impl<T> Future for Wait<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let Some(done) = &mut this.done else { polled_after_ready() };
-        // Everything that is there by now, as asyncio does.
+        // Takes every outcome that is ready by now, as asyncio does.
         while let Poll::Ready(Some((_, outcome))) = this.children.poll_next(cx) {
             done.push(outcome);
         }

@@ -1,6 +1,6 @@
-//! The mailbox of a runtime: work that arrives from threads which do not run it.
+//! The inbox of a runtime, for work from threads that do not run it.
 
-use crate::places::trim;
+use crate::key_map::trim;
 use std::{collections::VecDeque, fmt};
 use waitline::sync::{
     Mutex,
@@ -11,9 +11,9 @@ use waitline::sync::{
 ///
 /// Invariants:
 ///
-/// - I1: `filled` changes only under the mutex, and then says whether `items` has any.
-/// - I2: `push` sets `filled` before its caller unparks, and a parker registers itself before it reads `filled`. Both sides
-///   have a full fence in between (see [`Parker`](crate::parker::Parker)), so one of them sees the other.
+/// - IJ1: `filled` changes only under the mutex, and then says whether `items` has any.
+/// - IJ2: `push` sets `filled` before its caller unparks, and a parker registers itself before it reads `filled`. Both
+///   sides have a full fence in between (see [`Parker`](crate::parker::Parker)), so one of them sees the other.
 pub(crate) struct Injector<T> {
     items: Mutex<VecDeque<T>>,
     filled: AtomicBool,
@@ -24,15 +24,15 @@ impl<T> Injector<T> {
         Self { items: Mutex::new(VecDeque::new()), filled: AtomicBool::new(false) }
     }
 
-    /// Adds `item` at the back. The caller unparks somebody afterwards.
+    /// Adds `item` at the back. The caller unparks a thread afterwards.
     pub(crate) fn push(&self, item: T) {
         let mut items = self.items.lock();
         items.push_back(item);
-        // Relaxed: the items themselves travel through the mutex; for the parker see I2.
+        // Ordering: Relaxed. The mutex publishes the items; for the parker see IJ2.
         self.filled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nothing has arrived. Exact only for a thread that nobody races with; a parker relies on I2.
+    /// Whether the queue is empty. Only a hint while other threads push; a parker relies on IJ2.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         !self.filled.load(Ordering::Relaxed)

@@ -1,4 +1,4 @@
-//! Something to do again and again.
+//! Ticks at regular intervals.
 
 use crate::{
     task::polled_after_ready,
@@ -16,9 +16,9 @@ use std::{
 ///
 /// # Missed ticks
 ///
-/// A [`tick`](Interval::tick) that is called late completes at once, and further ticks that have passed by then are skipped:
-/// the next one comes in the future, at a whole number of periods after the first. So a slow step neither leads to a burst
-/// of ticks nor moves the later ones.
+/// A [`tick`](Interval::tick) that is called late completes at once, and further ticks that were due by then are
+/// skipped: the next one is in the future, a whole number of periods after the first. So a slow step neither causes a
+/// burst of ticks nor shifts later ticks.
 ///
 /// # Panics
 ///
@@ -70,7 +70,7 @@ pub struct Interval {
 /// When the next tick is due.
 #[derive(Debug, Clone, Copy)]
 enum Next {
-    /// As soon as somebody asks.
+    /// At the first call of `tick`.
     First,
     At(Instant),
     /// Beyond the range of the clock.
@@ -101,7 +101,7 @@ impl Interval {
         Tick { interval: self, sleep: None, is_over: false }
     }
 
-    /// How long it is from tick to tick.
+    /// The time between two ticks.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The handle of a task, and what it tells of one that has no output.
+//! The handle of a task, and the error of a task without output.
 
 use crate::{
     context,
@@ -17,7 +17,8 @@ use waitline::diagnostics::Wait;
 
 /// The handle of a spawned task: a future for its outcome.
 ///
-/// Dropping the handle detaches the task, which then goes on by itself; see [`cancel_on_drop`](Self::cancel_on_drop).
+/// Dropping the handle detaches the task, which then continues on its own; see
+/// [`cancel_on_drop`](Self::cancel_on_drop).
 ///
 /// # Cancel safety
 ///
@@ -27,8 +28,8 @@ use waitline::diagnostics::Wait;
 ///
 /// If it is polled again after it was ready.
 ///
-/// A waker that panics when the finished task wakes it, as only a foreign executor could bring one, costs nobody anything: the
-/// panic hook reports it, and there is nobody left to tell.
+/// If a waker of a foreign executor panics when the finished task wakes it, the panic hook reports the panic, and it
+/// goes no further.
 ///
 /// # Examples
 ///
@@ -49,7 +50,7 @@ use waitline::diagnostics::Wait;
 pub struct JoinHandle<T> {
     /// None only during the drop.
     task: Option<Task<Outcome<T>, Info>>,
-    /// Around the waker of somebody else that waits for the task.
+    /// Around a foreign waker that waits for the task.
     shield: Option<Arc<Shield>>,
     wait: Wait,
 }
@@ -63,13 +64,15 @@ impl<T> JoinHandle<T> {
         self.task.as_ref().expect("only the drop takes it")
     }
 
-    /// Requests that the task be cancelled; says whether this call did, `false` if it is finished or cancelled already.
+    /// Requests that the task be cancelled. Returns whether this call did it: `false` if the task is already finished
+    /// or cancelled.
     ///
-    /// At its next turn the task's future is dropped at the `.await` where it is, its destructors run, and the handle gives
-    /// a [`JoinError`] with [`is_cancelled`](JoinError::is_cancelled). A task that completes in the turn that it is in
-    /// keeps its output. A job on a blocking pool is not interrupted; if it has not begun, its closure is dropped by this call.
+    /// Like `asyncio.Task.cancel`, except that the task cannot refuse. At its next turn the task's future is dropped at
+    /// its current `.await`, its destructors run, and the handle returns a [`JoinError`] with
+    /// [`is_cancelled`](JoinError::is_cancelled). A task that completes in its current turn keeps its output. A running
+    /// job on a blocking pool is not interrupted; if the job has not begun, this call drops its closure.
     ///
-    /// As asyncio's `Task.cancel`, except that the task cannot refuse.
+    /// The call does not wait for the destructors; awaiting the handle does.
     ///
     /// # Examples
     ///
@@ -87,7 +90,7 @@ impl<T> JoinHandle<T> {
         !self.is_finished() && self.task().metadata().cancel()
     }
 
-    /// Whether the outcome is there: awaiting the handle would not wait.
+    /// Whether the task is finished, so that awaiting the handle would not wait. Like `asyncio.Task.done`.
     ///
     /// ```
     /// use waitline_executor::{run, spawn, yield_now};
@@ -103,7 +106,7 @@ impl<T> JoinHandle<T> {
         self.task().is_finished()
     }
 
-    /// The number of the task.
+    /// The task's id.
     ///
     /// ```
     /// use waitline_executor::{run, spawn};
@@ -116,12 +119,12 @@ impl<T> JoinHandle<T> {
         self.task().metadata().id
     }
 
-    /// The place of the task in the registry of its home.
+    /// The key of the task in the map of its runtime.
     pub(crate) fn key(&self) -> u64 {
         self.task().metadata().key
     }
 
-    /// The name of the task, if it was spawned with one.
+    /// The name of the task, if it was spawned with one. Like `asyncio.Task.get_name`.
     ///
     /// ```
     /// use waitline_executor::{run, spawn_named};
@@ -133,7 +136,7 @@ impl<T> JoinHandle<T> {
         self.task().metadata().name.as_deref().map(|name| &**name)
     }
 
-    /// Makes this a handle whose drop cancels the task instead of detaching it.
+    /// Turns this into a handle whose drop cancels the task instead of detaching it.
     ///
     /// The drop does not wait for the task's destructors: they run at its next turn.
     ///
@@ -169,7 +172,7 @@ impl<T> Future for JoinHandle<T> {
         let this = &mut *self;
         let task = this.task.as_mut().expect("only the drop takes it");
         let is_own = context::is_own_waker(cx.waker());
-        // Before the next look, which then sees why it is finished.
+        // Before the load of `outcome`, which then shows why the task is finished.
         let needs_no_waker = !is_own && task.is_finished();
         // Ordering: Acquire pairs with the Release in `abandon`.
         match task.metadata().outcome.load(Ordering::Acquire) {
@@ -205,14 +208,14 @@ impl<T> Future for JoinHandle<T> {
     }
 }
 
-/// A waker around one that may be anything. It does not panic when it is cloned, woken or dropped, all of which would abort the
-/// process inside the cell of a task.
+/// A waker around a foreign one. It does not panic when it is cloned, woken or dropped. Inside the cell of a task, such
+/// a panic would abort the process.
 struct Shield {
     waker: Quiet<Waker>,
 }
 
 impl Shield {
-    /// The shield in `kept`, if it is around `waker`; else a new one, which is kept.
+    /// The shield in `kept`, if it is around `waker`. Otherwise a new one, which is stored there.
     #[cold]
     fn around(waker: &Waker, kept: &mut Option<Arc<Self>>) -> Waker {
         match kept {
@@ -289,7 +292,7 @@ impl JoinError {
         Self { task: task.id, panic: Some(Box::new(Panicked { payload, name })) }
     }
 
-    /// The task that this is about.
+    /// The id of the task.
     ///
     /// ```
     /// use waitline_executor::{run, spawn};

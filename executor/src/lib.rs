@@ -1,4 +1,5 @@
-//! A minimal async executor with the meaning of asyncio's event loop: tasks, timers, timeouts, groups and a blocking pool.
+//! A minimal async executor with the semantics of asyncio's event loop: tasks, timers, timeouts, groups and a blocking
+//! pool.
 //!
 //! ```
 //! use std::time::Duration;
@@ -16,27 +17,28 @@
 //! assert_eq!((text, late, squares), ("a task", true, 5));
 //! ```
 //!
-//! There is no I/O in it. The sockets of `async-net` and other crates with a reactor of their own work on it; tokio's need
-//! tokio, on which the primitives of this family work as well. (`examples/servers` in the repository does both.)
+//! It has no I/O. The sockets of `async-net` and of other crates with their own reactor work on it. Tokio's sockets
+//! need tokio, and the primitives of this family work there as well. (`examples/servers` in the repository does both.)
 //!
 //! # Guarantees
 //!
 //! | | |
 //! |---|---|
 //! | order | on one thread strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
-//! | starvation | timers and wakes from other threads are looked at every 61 turns, however busy the loop is |
-//! | allocation | one per [`spawn`], none per wake; a cancelled timer is not kept |
+//! | starvation | the loop checks timers and wakes from other threads every 61 turns, however busy it is |
+//! | allocation | one per [`spawn`], none per wake; cancelled timers do not accumulate |
 //! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks |
-//! | panics | end their task with a [`JoinError`]; the loop and the other tasks go on |
-//! | wakers that panic | cost nobody a wake-up, and abort nothing, also in the middle of another panic |
-//! | memory | in proportion to the tasks, timers, members and tokens that are alive, at most four places for each; [`run`] keeps none |
+//! | panics | end their task with a [`JoinError`]; the loop and the other tasks continue |
+//! | wakers that panic | cost no other task a wake-up, and never abort the process, not even during another panic |
+//! | memory | proportional to the number of live tasks, timers, members and tokens: at most four entries for each; [`run`] keeps none |
 //! | idleness | an idle loop sleeps until its next timer or a wake; it never spins or polls at intervals |
 //!
-//! A future that is polled after it was ready panics and changes nothing. One that has begun may go on in another event loop.
+//! A future that is polled after it was ready panics and changes nothing. A future that has begun can continue in
+//! another event loop.
 //!
 //! # asyncio's names
 //!
-//! [`from_asyncio`] shows them side by side with examples.
+//! [`from_asyncio`] compares them side by side, with examples.
 //!
 //! | asyncio | here |
 //! |---|---|
@@ -80,8 +82,8 @@
 //!
 //! # Tests that can be repeated
 //!
-//! [`sim`] runs the same programs with seeded schedules and simulated time, and tells who waits for whom when they hang; the
-//! [guide](simulation) goes from a test that hangs now and then to its cause.
+//! [`sim`] runs the same programs with seeded schedules and simulated time, and reports which task waits for which if
+//! they hang. The [guide](simulation) leads from a test that hangs now and then to its cause.
 //!
 //! ```
 //! use std::time::Duration;
@@ -92,16 +94,17 @@
 //!
 //! # Features
 //!
-//! - `diagnostics`: reports of stalls, and `dump()`, tell what each task waits for and who holds it.
+//! - `diagnostics`: reports of stalls, and `dump()`, show what each task waits for and which task holds it.
 //! - `loom`: for this crate's own models.
 //!
 //! # How it is verified
 //!
-//! Every guarantee above has tests in `tests/it`, and random programs of tasks that spawn, cancel, panic, sleep and block run on
-//! both kinds of event loop. `tests/hostile.rs` mistreats handles and wakers across threads, under AddressSanitizer too, and
-//! `tests/memory.rs` counts bytes. `tests/loom.rs` models what threads share: parking against waking, the injector, the stealing
-//! queue, which worker sleeps or is woken, and who keeps the clock. Unsafe code is confined to making tasks: `async-task`'s cell
-//! around a body that borrows its info, and the promise that futures which are not `Send` stay on their thread.
+//! Every guarantee above has tests in `tests/it`, and random programs of tasks that spawn, cancel, panic, sleep and
+//! block run on both kinds of event loop. `tests/hostile.rs` mistreats handles and wakers across threads, under
+//! AddressSanitizer too, and `tests/memory.rs` counts bytes. `tests/loom.rs` models what threads share: parking against
+//! waking, the injector, the stealing queue, which worker sleeps or is woken, and who keeps the clock. Unsafe code is
+//! confined to making tasks: `async-task`'s cell around a body that borrows its info, and the promise that futures
+//! which are not `Send` stay on their thread.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
@@ -118,10 +121,10 @@ mod group;
 mod injector;
 mod interval;
 mod join_handle;
+mod key_map;
 #[allow(unsafe_code)]
 mod local;
 mod parker;
-mod places;
 mod registry;
 #[doc(alias = "deterministic")]
 pub mod sim;
@@ -156,8 +159,8 @@ pub use yield_now::{YieldNow, yield_now};
 
 /// The primitives of the family: locks and conditions, events and barriers, semaphores, queues and channels.
 ///
-/// Each also stands alone, in a crate that knows nothing of this executor. The types are here; what goes with them (guards,
-/// permits, futures, errors) is in the modules.
+/// Each is also a crate of its own that does not depend on this executor. The types are re-exported here; their guards,
+/// permits, futures and errors are in the modules.
 pub mod sync {
     pub use waitline_event as event;
     pub use waitline_lock as lock;

@@ -4,10 +4,10 @@ use crate::{
     context::{self, Context, Job, here, here_if_running},
     injector::Injector,
     join_handle::JoinHandle,
+    key_map::trim,
     parker::Parker,
-    places::trim,
     registry,
-    task::{self, Home, Info, Name, Outcome, TaskId},
+    task::{self, Info, Name, Outcome, Runtime, TaskId},
     timer::{Timers, fire},
 };
 use std::{
@@ -25,25 +25,25 @@ use std::{
 };
 use waitline::diagnostics::{self, Announced};
 
-/// So many turns may pass before the loop looks at its timers and at what came from other threads.
+/// The number of turns after which the loop checks its timers and the work from other threads.
 pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 
-/// Runs `future` on this thread, as the main task of an event loop, and returns its output.
+/// Runs `future` on this thread, as the main task of an event loop, and returns its output. Like `asyncio.run`.
 ///
-/// While it waits, the tasks that it spawned run on this same thread, in strict FIFO order: a task that becomes ready goes
-/// to the end of the run queue. An idle loop sleeps until its next timer or until a waker is used on another thread.
+/// While it waits, the tasks that it spawned run on the same thread, in strict FIFO order: a task that becomes ready
+/// goes to the end of the run queue. An idle loop sleeps until its next timer, or until another thread uses a waker.
 ///
-/// When `future` is done, every task that is left is cancelled: dropped at the `.await` where it is, with its destructors
-/// run. `run` returns after that, so nothing of the loop outlives it, nor does its memory. Jobs on the [blocking pool](crate::run_blocking) are
-/// the exception: they cannot be interrupted.
+/// When `future` is done, `run` cancels every unfinished task: it drops the task's future at its current `.await`,
+/// which runs the destructors. Then it returns, so no task and no memory of the loop outlives it. Jobs on the [blocking
+/// pool](crate::run_blocking) are the exception: they cannot be interrupted.
 ///
-/// As asyncio's `run`, which cancels the remaining tasks in the same way. A task there can catch its cancellation and go on;
+/// `asyncio.run` cancels the remaining tasks in the same way. But there a task can catch its cancellation and continue;
 /// here it is dropped, and `Drop` is its `finally`.
 ///
 /// # Panics
 ///
-/// If this thread is running an event loop already. A panic in `future` goes on to the caller once the tasks are
-/// cancelled; a panic in another task does not come here, it ends that task alone (see [`JoinError`](crate::JoinError)).
+/// If this thread is already running an event loop. A panic in `future` propagates to the caller once the tasks are
+/// cancelled. A panic in another task ends that task only (see [`JoinError`](crate::JoinError)).
 ///
 /// # Examples
 ///
@@ -59,11 +59,11 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 #[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
-    // Not in the closure, which does not know who called.
-    let place = Location::caller();
+    // Not in the closure, which would lose the caller's location.
+    let location = Location::caller();
     let this = Arc::new(EventLoop::new());
     let entered = context::enter("run", Context::Loop(this.clone()), None);
-    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, place));
+    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, location));
     let driver = Driver::new(&this);
     // `future` is dropped inside, where its destructor may still spawn and wake.
     let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future, || Some(driver.next_job()))));
@@ -81,18 +81,18 @@ pub fn run<F: Future>(future: F) -> F::Output {
 ///
 /// Invariants:
 ///
-/// - L1: the run queue and the registry of tasks are in the thread-local [`Here`](crate::context::Here) and are touched only
-///   by the thread that runs the loop. Everybody else goes through `injector` and `cancels`, then unparks.
-/// - L2: a task is in the registry from its spawn until its future is dropped, and `run` does not return before the registry
-///   is empty. So no future is polled or dropped by another thread, and no `Runnable` is left behind.
+/// - EL1: the run queue and the map of tasks are in the thread-local [`Here`](crate::context::Here), and only the
+///   thread that runs the loop uses them. Other threads go through `injector` and `cancels`, then unpark the loop.
+/// - EL2: a task is in the map from its spawn until its future is dropped, and `run` does not return before the map is
+///   empty. So no other thread polls or drops a future, and no `Runnable` is left behind.
 #[derive(Debug)]
 pub(crate) struct EventLoop {
     injector: Injector<Job>,
-    /// Places in the registry whose tasks were cancelled by other threads.
+    /// The keys of tasks that other threads have cancelled.
     cancels: Injector<u64>,
     parker: Parker,
     pub(crate) timers: Timers,
-    /// Whether the main future is in a queue already.
+    /// Whether the main future is already in a queue.
     main_queued: AtomicBool,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
@@ -114,7 +114,7 @@ impl EventLoop {
         (&raw const *self).cast()
     }
 
-    /// Has everything recorded as the main future's doing, until the guard is dropped.
+    /// Attributes all waits and holds to the main future, until the guard is dropped.
     #[inline(always)]
     fn announce_main(&self) -> Announced {
         let key = || (self.address().addr(), TaskId::MAIN.0);
@@ -136,7 +136,8 @@ impl EventLoop {
     /// Adds a turn from another thread.
     #[cold]
     pub(crate) fn inject(&self, job: Job) {
-        // After the end of the loop this can only be `Job::Main`, once (L2): nobody takes it, and it is freed with `self`.
+        // After the end of the loop this can only be `Job::Main`, once (EL2). It is never run, and is freed with
+        // `self`.
         self.injector.push(job);
         self.parker.unpark();
     }
@@ -150,12 +151,12 @@ impl EventLoop {
     ///
     /// # Safety
     ///
-    /// The body must be 'static but for its info.
+    /// The body must be 'static except for its info.
     pub(crate) unsafe fn spawn<'a, B, T>(
         self: &Arc<Self>,
         here: &context::Here,
         name: Name,
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
         make_body: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
@@ -164,12 +165,12 @@ impl EventLoop {
         let mut tasks = here.tasks.borrow_mut();
         let (key, entry) = tasks.vacant_entry();
         let id = if registry::ALWAYS || context::is_simulated() {
-            registry::add(self.address(), here.next_task_id(), &name, place)
+            registry::add(self.address(), here.next_task_id(), &name, location)
         } else {
             TaskId::next()
         };
-        let info = Info::new(id, name, key, Home::Loop(self.clone()));
-        // SAFETY: by L1 and L2 only this thread runs and drops the runnable.
+        let info = Info::new(id, name, key, Runtime::Loop(self.clone()));
+        // SAFETY: by EL1 and EL2 only this thread runs and drops the runnable.
         let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
         entry.insert(runnable.waker());
         drop(tasks);
@@ -177,7 +178,8 @@ impl EventLoop {
         handle
     }
 
-    /// Takes the task `id`, which is at `key`, out of the registry. Called by the thread of the loop when the future is gone.
+    /// Removes the task `id`, which is at `key`, from the map. Called by the thread of the loop when the future is
+    /// dropped.
     #[inline]
     pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
         if registry::ALWAYS || context::is_simulated() {
@@ -187,9 +189,9 @@ impl EventLoop {
         drop(waker);
     }
 
-    /// Has the task at `key` polled, so that it sees its cancellation.
+    /// Wakes the task at `key`, so that it is polled and sees its cancellation.
     pub(crate) fn wake_task(&self, key: u64) {
-        // If `key` has another task by now, that one is polled once for nothing.
+        // If `key` belongs to another task by now, that task gets one spurious poll.
         match here_if_running(self.address(), |here| here.tasks.borrow().get(key).cloned()) {
             Some(waker) => waker.into_iter().for_each(Waker::wake),
             None => {
@@ -204,8 +206,8 @@ impl EventLoop {
 pub(crate) struct MainEntry<'a>(&'a EventLoop);
 
 impl<'a> MainEntry<'a> {
-    pub(crate) fn new(this: &'a EventLoop, place: &'static Location<'static>) -> Self {
-        registry::add(this.address(), TaskId::MAIN, &None, place);
+    pub(crate) fn new(this: &'a EventLoop, location: &'static Location<'static>) -> Self {
+        registry::add(this.address(), TaskId::MAIN, &None, location);
         Self(this)
     }
 }
@@ -223,15 +225,15 @@ impl Wake for EventLoop {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // Ordering: AcqRel pairs with the swap in `run_main`: what happened before this wake is seen by the poll after it,
-        // also when the main future is queued already and nothing else is done here.
+        // Ordering: AcqRel pairs with the swap in `run_main`. Everything before this wake happens before the poll after
+        // it, even if the main future is already queued and this call does nothing else.
         if !self.main_queued.swap(true, Ordering::AcqRel) {
             if self.is_here() { Self::push(Job::Main) } else { self.inject(Job::Main) }
         }
     }
 }
 
-/// The thread of a loop, at work.
+/// The driver of a loop, on its thread.
 pub(crate) struct Driver<'a> {
     event_loop: &'a Arc<EventLoop>,
     turn: Cell<u32>,
@@ -245,7 +247,7 @@ impl<'a> Driver<'a> {
         Self { event_loop, turn: Cell::new(0), jobs: RefCell::default(), due: RefCell::default() }
     }
 
-    /// Polls `future` and the tasks in the order of `next_job`; None if there is no next job.
+    /// Polls `future` and the tasks in the order of `next_job`. None if there is no next job.
     #[inline]
     pub(crate) fn run_main<F: Future>(
         &self,
@@ -274,7 +276,8 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Cancels all tasks, also those that destructors spawn from now on, and runs until none is left, or no next job.
+    /// Cancels all tasks, including those that destructors spawn from now on, and runs until there is no task or no
+    /// next job.
     pub(crate) fn cancel_tasks(&self, mut next_job: impl FnMut() -> Option<Job>) {
         self.event_loop.closing.store(true, Ordering::Relaxed);
         let wakers: Vec<Waker> = here(|here| here.tasks.borrow().values().cloned().collect());
@@ -312,7 +315,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Takes in what came from other threads, and fires the timers that are due.
+    /// Takes in the work from other threads, and fires the timers that are due.
     pub(crate) fn look_outside(&self) {
         let this = self.event_loop;
         if !this.injector.is_empty() {
@@ -331,7 +334,7 @@ impl<'a> Driver<'a> {
         fire(&mut due);
     }
 
-    /// Waits for another thread or for the next timer.
+    /// Parks until another thread has work or the next timer is due.
     #[cold]
     fn sleep(&self) {
         trim_queue();
@@ -341,7 +344,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// Gives back the room of the run queue's fullest time.
+/// Releases the unused capacity of the run queue.
 pub(crate) fn trim_queue() {
     here(|here| trim(&mut here.queue.borrow_mut()));
 }

@@ -4,7 +4,7 @@ use event_listener::{Event, IntoNotification, Listener, listener};
 use std::time::Instant;
 use waitline::sync::atomic::{Ordering, fence};
 
-/// The place where the threads of a runtime wait.
+/// Parks the idle threads of a runtime.
 ///
 /// No wake-up is lost between the last look for work and the wait:
 ///
@@ -15,9 +15,9 @@ use waitline::sync::atomic::{Ordering, fence};
 /// 3. looks for work once more       c. looks for a listener, wakes it
 /// ```
 ///
-/// If 3 misses a, then 2 comes before b in the order of the fences, and c sees 1, and also what the parking thread wrote
-/// before: who it is, for callers that first look whether anybody parks. The event itself would do without the fences, because
-/// both 1 and c take its mutex.
+/// If 3 misses a, then 2 comes before b in the order of the fences, and c sees 1. It also sees everything that the
+/// parking thread wrote before, for callers that first check whether any thread is parked. The event itself would not
+/// need the fences, because both 1 and c take its mutex.
 #[derive(Debug)]
 pub(crate) struct Parker(Event);
 
@@ -26,9 +26,9 @@ impl Parker {
         Self(Event::new())
     }
 
-    /// Waits until [`unpark`](Self::unpark) or until `deadline`, unless `has_work` says that there is something to do.
+    /// Waits until [`unpark`](Self::unpark) or until `deadline`, unless `has_work` returns true.
     ///
-    /// May return early; the caller looks for work again.
+    /// May return early. The caller looks for work again.
     pub(crate) fn park(&self, deadline: Option<Instant>, has_work: impl FnOnce() -> bool) {
         listener!(self.0 => listener);
         // Ordering: step 2.
@@ -37,20 +37,19 @@ impl Parker {
             return;
         }
         match deadline {
-            // There is no time in a model; one that needs it unparks whoever waits for it.
+            // There is no time in a model. A model that needs it unparks the thread.
             Some(_) if cfg!(loom) => listener.wait(),
             Some(deadline) => _ = listener.wait_deadline(deadline),
             None => listener.wait(),
         }
     }
 
-    /// Has one thread awake: wakes a parked one, if there is one, and nothing if a thread that was woken earlier has
-    /// not answered yet.
+    /// Wakes one parked thread, if there is one. Does nothing if a thread that was woken earlier has not run yet.
     pub(crate) fn unpark(&self) {
         self.0.notify(1);
     }
 
-    /// [`unpark`](Self::unpark) for a caller that has put a full fence after publishing its work.
+    /// Like [`unpark`](Self::unpark), for a caller that has executed a full fence after it published its work.
     pub(crate) fn unpark_after_fence(&self) {
         self.0.notify(1.relaxed());
     }

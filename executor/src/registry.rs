@@ -1,28 +1,29 @@
-//! The list of unfinished tasks, for reports. It is kept in simulations, and everywhere with the feature `diagnostics`.
+//! The registry of unfinished tasks, for reports. It is kept in simulations, and everywhere with the feature
+//! `diagnostics`.
 
 use crate::task::{Name, TaskId};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, panic::Location};
 use waitline::diagnostics::TaskKey;
 
-/// Whether tasks are listed outside of simulations as well.
+/// Whether tasks are registered outside of simulations as well.
 pub(crate) const ALWAYS: bool = cfg!(feature = "diagnostics");
 
-/// By the address of their runtime (null for jobs of the blocking pools) and their number.
+/// By the address of their runtime (null for jobs of the blocking pools) and their id.
 static TASKS: Mutex<BTreeMap<(usize, TaskId), Entry>> = Mutex::new(BTreeMap::new());
 
-/// What is told of a task.
+/// What reports show of a task.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     pub(crate) name: Option<String>,
     /// Where it was spawned.
-    pub(crate) place: &'static Location<'static>,
+    pub(crate) location: &'static Location<'static>,
 }
 
 #[cold]
-pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, place: &'static Location<'static>) -> TaskId {
+pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, location: &'static Location<'static>) -> TaskId {
     let name = name.as_deref().map(|name| name.to_string());
-    TASKS.lock().insert((runtime.addr(), id), Entry { name, place });
+    TASKS.lock().insert((runtime.addr(), id), Entry { name, location });
     id
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn remove(runtime: *const (), id: TaskId) {
     TASKS.lock().remove(&(runtime.addr(), id));
 }
 
-/// What the task is called in reports.
+/// How reports name the task.
 pub(crate) fn describe((runtime, id): TaskKey) -> String {
     let id = TaskId(id);
     let name = TASKS.lock().get(&(runtime, id)).and_then(|entry| entry.name.clone());

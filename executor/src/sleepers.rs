@@ -1,4 +1,4 @@
-//! Which workers of an executor sleep, and whom to wake.
+//! Which workers of an executor sleep, and which one to wake.
 
 use crate::parker::Parker;
 use std::time::Instant;
@@ -6,8 +6,8 @@ use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// The workers that have nothing to do.
 ///
-/// One of them keeps the clock: it sleeps until the next timer. The others sleep until they are woken. New work wakes one
-/// sleeper, and nobody while another worker is searching, for that one will find it.
+/// One of them keeps the clock: it sleeps until the next timer. The others sleep until they are woken. New work wakes
+/// one sleeper, or none while another worker is searching, because that worker will find it.
 ///
 /// ```text
 ///             nothing found                     nothing published meanwhile
@@ -20,20 +20,23 @@ use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 ///
 /// Invariants:
 ///
-/// - Z1: a worker counts in `searching` from before its first look into any queue until it has found something or is about
-///   to sleep. It leaves with a full fence and looks once more before it sleeps.
-/// - Z2: who publishes work puts a full fence before it reads `searching`. So either it sees no searcher and wakes a
-///   sleeper, or the last searcher that it saw comes to its fence later, and finds the work when it looks once more.
-/// - Z3: the last searcher that finds something wakes the next one if there is more: what was published during its search
-///   woke nobody.
-/// - Z4: a worker counts in `idle` from before it registers itself as a sleeper (other than the clock's keeper) until after
-///   it has woken, and `kept` is set as long for the keeper. The parker's fence follows: who publishes work sees that
-///   somebody sleeps, or the sleeper sees the work. Whoever sees `idle == 0` may turn to the keeper.
-/// - Z5: a keeper that leaves clears `kept`, and after a fence looks at `idle` and at the timers. So it sees a worker that
-///   goes to sleep, or that worker sees that there is no keeper; and it sees a new timer, or who sets it sees that.
-/// - Z6: a worker that is woken for the clock may find work instead, for there is one notification for both. So the last searcher
-///   that finds something wakes the next one also if there are timers and no keeper. All that are woken search, so the clock is
-///   lost only when nobody is idle; and who is idle later looks for the keeper (Z5).
+/// - Z1: a worker counts in `searching` from before its first look into any queue until it has found something or is
+///   about to sleep. It leaves with a full fence and looks once more before it sleeps.
+/// - Z2: a thread that publishes work executes a full fence before it reads `searching`. So either it sees no searcher
+///   and wakes a sleeper, or the last searcher that it saw reaches its own fence later, and finds the work when it
+///   looks once more.
+/// - Z3: the last searcher that finds something wakes another worker if there is more, because work that was published
+///   during its search woke no worker.
+/// - Z4: a worker counts in `idle` from before it registers itself as a sleeper (other than the clock's keeper) until
+///   after it has woken, and `kept` is set as long for the keeper. The parker's fence follows: either the thread that
+///   publishes work sees the sleeper, or the sleeper sees the work. A thread that sees `idle == 0` may wake the keeper.
+/// - Z5: a keeper that leaves clears `kept`, and after a fence looks at `idle` and at the timers. So either it sees a
+///   worker that goes to sleep, or that worker sees that there is no keeper. And either it sees a new timer, or the
+///   thread that sets the timer sees that there is no keeper.
+/// - Z6: a worker that is woken to keep the clock may find work instead, because one notification serves both. So the
+///   last searcher that finds something also wakes another worker if there are timers and no keeper. All woken workers
+///   search, so the clock is without a keeper only while no worker is idle, and a worker that becomes idle later looks
+///   for the keeper (Z5).
 #[derive(Debug)]
 pub(crate) struct Sleepers {
     searching: AtomicUsize,
@@ -55,7 +58,7 @@ impl Sleepers {
         }
     }
 
-    /// Called after work was published: makes sure that somebody who is awake will look for it.
+    /// Called after work was published. Ensures that a worker that is awake will look for it.
     #[inline]
     pub(crate) fn work_published(&self) {
         // Ordering: the fence is Z2's, and pairs with the ones in `stop_searching` and in the parker.
@@ -65,7 +68,7 @@ impl Sleepers {
         }
     }
 
-    /// Wakes one sleeper, the keeper of the clock only if there is no other. After a full fence.
+    /// Wakes one sleeper; the keeper of the clock only if there is no other. After a full fence.
     fn wake_one(&self) {
         if self.idle.load(Ordering::Relaxed) > 0 {
             self.others.unpark_after_fence();
@@ -93,14 +96,14 @@ impl Sleepers {
         }
     }
 
-    /// Whether nobody keeps the clock although there is somebody who could. After a full fence.
+    /// Whether no worker keeps the clock although one is idle. After a full fence.
     fn is_unkept(&self) -> bool {
         !self.kept.load(Ordering::Relaxed) && self.idle.load(Ordering::Relaxed) > 0
     }
 
     /// Sleeps, unless `has_work` finds something. The caller has stopped searching.
     ///
-    /// If there is no keeper of the clock, this worker is it, and sleeps until what `next_timer` says at most.
+    /// If there is no keeper of the clock, this worker becomes it, and sleeps at most until `next_timer`.
     pub(crate) fn sleep(&self, next_timer: impl Fn() -> Option<Instant>, has_work: impl Fn() -> bool) {
         // Ordering: AcqRel, so that one keeper follows the other.
         if !self.kept.swap(true, Ordering::AcqRel) {
@@ -110,7 +113,7 @@ impl Sleepers {
             self.kept.swap(false, Ordering::AcqRel);
             // Ordering: Z5.
             fence(Ordering::SeqCst);
-            // The keeper may be away for long; somebody else takes the clock if there is anything to wait for.
+            // This worker may be busy for long. Another one becomes the keeper if there is a timer to wait for.
             if self.idle.load(Ordering::Relaxed) > 0 && next_timer().is_some() {
                 self.others.unpark();
             }

@@ -17,11 +17,11 @@ use std::{
 
 /// Spawns `future` as a task of the running event loop, and returns the handle to wait for it or cancel it.
 ///
-/// The task starts at the end of the run queue, whether or not the handle is awaited. Dropping the handle detaches the
-/// task: it goes on until it is done or the loop ends.
+/// Like `asyncio.create_task`, which however keeps only a weak reference to the task, so that a program must keep the
+/// task alive; here the loop owns its tasks. The task starts at the end of the run queue, whether or not the handle is
+/// awaited. Dropping the handle detaches the task: it continues until it is done or the loop ends.
 ///
-/// As asyncio's `create_task`. That keeps only a weak reference to a task, so a program must hold on to it; here the loop
-/// owns its tasks.
+/// The future and its output must be `Send`; for others there is [`spawn_local`].
 ///
 /// # Panics
 ///
@@ -49,9 +49,9 @@ where
     spawn_in_context("spawn", None, future)
 }
 
-/// [`spawn`] for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle tell.
+/// Like [`spawn`], for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle show.
 ///
-/// As asyncio's `create_task(…, name=…)`.
+/// Like `asyncio.create_task` with the argument `name`.
 ///
 /// # Panics
 ///
@@ -76,7 +76,7 @@ where
     spawn_in_context("spawn_named", Some(Box::new(name.into())), future)
 }
 
-/// [`spawn`] for a future that is not `Send`, for instance because it holds an `Rc` across an `.await`.
+/// Like [`spawn`], for a future that is not `Send`, for example because it holds an `Rc` across an `.await`.
 ///
 /// # Panics
 ///
@@ -113,10 +113,10 @@ where
 {
     #[track_caller]
     fn spawn_small<F: Future + 'static>(caller: &str, future: F) -> JoinHandle<F::Output> {
-        let place = Location::caller();
+        let location = Location::caller();
         let handle = with_context(caller, |here, context| match context {
             // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
-            Context::Loop(_) => Some(unsafe { context.spawn(here, None, place, |info| Body::new(info, future)) }),
+            Context::Loop(_) => Some(unsafe { context.spawn(here, None, location, |info| Body::new(info, future)) }),
             Context::Workers(_) => None,
         });
         match handle {
@@ -130,14 +130,14 @@ where
     if is_large::<F>() { spawn_small(caller, Box::pin(future)) } else { spawn_small(caller, future) }
 }
 
-/// [`spawn`] for work that has to be cleaned up asynchronously: when `body` is done, cancelled or has panicked, `cleanup`
+/// Like [`spawn`], for work with an asynchronous cleanup: when `body` is done, is cancelled or has panicked, `cleanup`
 /// runs to its end, whatever happens.
 ///
-/// The handle gives the outcome of `body`, after the cleanup. A cancellation drops `body` at its `.await`, and then does not
-/// reach into `cleanup`; the end of [`run`](crate::run) waits for it as well. A panic in `cleanup` becomes the outcome. What
-/// `body` and `cleanup` both need is shared between them, for instance in an `Arc`.
+/// The handle returns the outcome of `body`, after the cleanup. A cancellation drops `body` at its `.await`, but does
+/// not affect `cleanup`, and the end of [`run`](crate::run) waits for `cleanup` as well. A panic in `cleanup` becomes
+/// the outcome. Share what both need, for example in an `Arc`.
 ///
-/// As a `try … finally` in an asyncio task, whose `finally` may await.
+/// It replaces a `try … finally` in an asyncio task, whose `finally` may await.
 ///
 /// # Panics
 ///
@@ -174,10 +174,10 @@ where
         F: Future<Output: Send> + Send + 'static,
         C: Future<Output = ()> + Send + 'static,
     {
-        let place = Location::caller();
+        let location = Location::caller();
         with_context("spawn_with_cleanup", |here, context| {
             // SAFETY: the futures and the output may be used and dropped anywhere, at any time.
-            unsafe { context.spawn(here, None, place, |info| CleanedBody::new(info, body, cleanup)) }
+            unsafe { context.spawn(here, None, location, |info| CleanedBody::new(info, body, cleanup)) }
         })
     }
     if is_large::<F>() || is_large::<C>() {
@@ -241,8 +241,8 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
     }
 }
 
-/// Whether a future gets a box of its own. The cell would box it from about this size on; boxed at once, it is not
-/// moved through a dozen stack frames first, which can overflow the stack of a debug build.
+/// Whether to box a future before it is spawned. The cell would box it from about this size on. A future that is boxed
+/// early is not moved through a dozen stack frames, which can overflow the stack of a debug build.
 pub(crate) const fn is_large<F>() -> bool {
     size_of::<F>() > 1920
 }
@@ -257,10 +257,10 @@ where
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let place = Location::caller();
+        let location = Location::caller();
         // SAFETY: the future and its output may be used and dropped anywhere, at any time.
         with_context(caller, |here, context| unsafe {
-            context.spawn(here, name, place, |info| Body::new(info, future))
+            context.spawn(here, name, location, |info| Body::new(info, future))
         })
     }
     if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }

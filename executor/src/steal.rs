@@ -1,19 +1,19 @@
-//! The run queue of a worker, from which other workers may take.
+//! The run queue of a worker, from which other workers may steal.
 
-use crate::places::trim;
+use crate::key_map::trim;
 use std::{collections::VecDeque, fmt};
 use waitline::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// A FIFO queue whose owner pushes and pops, and from whose front others take half.
+/// A FIFO queue whose owner pushes and pops, and from whose front other workers steal half.
 ///
 /// Invariants:
 ///
-/// - S1: `len` changes only under the mutex, and then is the number of items. So it can be read as a hint without the mutex,
-///   and a thread that goes to sleep relies on it in the way of [`Sleepers`](crate::sleepers::Sleepers).
-/// - S2: no thread holds the mutexes of two queues at once, so thieves cannot deadlock.
+/// - SQ1: `len` changes only under the mutex, and then is the number of items. So it can be read as a hint without the
+///   mutex, and a thread that goes to sleep relies on it as described at [`Sleepers`](crate::sleepers::Sleepers).
+/// - SQ2: no thread holds the mutexes of two queues at once, so thieves cannot deadlock.
 pub(crate) struct StealQueue<T> {
     items: Mutex<VecDeque<T>>,
     len: AtomicUsize,
@@ -32,7 +32,7 @@ impl<T> StealQueue<T> {
     pub(crate) fn push(&self, item: T) {
         let mut items = self.items.lock();
         items.push_back(item);
-        // Relaxed, here and below: S1.
+        // Ordering: Relaxed, here and below, by SQ1.
         self.len.store(items.len(), Ordering::Relaxed);
     }
 

@@ -29,7 +29,7 @@ use waitline::diagnostics::{self, Announced, TaskKey};
 /// A task's name. Boxed, because most tasks have none.
 pub(crate) type Name = Option<Box<Cow<'static, str>>>;
 
-/// The number of a task, unique within the process. A [simulation](crate::sim) numbers its tasks from 1.
+/// The id of a task: a number that is unique within the process. A [simulation](crate::sim) numbers its tasks from 1.
 ///
 /// ```
 /// use waitline_executor::{run, spawn};
@@ -42,7 +42,7 @@ pub(crate) type Name = Option<Box<Cow<'static, str>>>;
 pub struct TaskId(pub(crate) u64);
 
 impl TaskId {
-    /// Stands for the future that a runtime was given to run.
+    /// The future that was given to `run`.
     pub(crate) const MAIN: Self = Self(0);
 
     pub(crate) fn next() -> Self {
@@ -57,109 +57,110 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// Where a task is run.
-pub(crate) enum Home {
+/// The runtime of a task.
+pub(crate) enum Runtime {
     /// By the thread of an event loop.
     Loop(Arc<EventLoop>),
     /// By the workers of an executor.
     Workers(Arc<Workers>),
-    /// Once, by a thread of a blocking pool. Nothing ever wakes it.
+    /// Once, by a thread of a blocking pool. It is never woken.
     Blocking(Arc<blocking::Shared>),
 }
 
-/// The handle has not given the outcome.
+/// The handle has not returned the outcome.
 pub(crate) const PENDING: u8 = 0;
-/// The handle has given the outcome.
+/// The handle has returned the outcome.
 pub(crate) const TAKEN: u8 = 1;
-/// The future was dropped where it was, and there is no outcome.
+/// The future was dropped before it was done, and there is no outcome.
 pub(crate) const ABANDONED: u8 = 2;
 
-/// What is known about a task; a part of its cell, beside the future.
+/// The metadata of a task, in its cell beside the future.
 pub(crate) struct Info {
     pub(crate) id: TaskId,
     pub(crate) name: Name,
-    /// Its place in the registry of its home.
+    /// Its key in the map of its runtime.
     pub(crate) key: u64,
     cancelled: AtomicBool,
-    /// What the handle has to remember, here so that it is small.
+    /// State of the handle, kept here so that the handle is small.
     pub(crate) cancel_on_drop: AtomicBool,
     /// [`PENDING`], [`TAKEN`] or [`ABANDONED`].
     pub(crate) outcome: AtomicU8,
-    home: Home,
+    runtime: Runtime,
 }
 
 impl Info {
     #[inline]
-    pub(crate) fn new(id: TaskId, name: Name, key: u64, home: Home) -> Self {
+    pub(crate) fn new(id: TaskId, name: Name, key: u64, runtime: Runtime) -> Self {
         let [cancelled, cancel_on_drop] = [false; 2].map(AtomicBool::new);
-        Self { id, name, key, cancelled, cancel_on_drop, outcome: AtomicU8::new(PENDING), home }
+        Self { id, name, key, cancelled, cancel_on_drop, outcome: AtomicU8::new(PENDING), runtime }
     }
 
     pub(crate) fn id(&self) -> TaskId {
         self.id
     }
 
-    pub(crate) fn home(&self) -> &Home {
-        &self.home
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
     #[inline]
     fn is_cancelled(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `cancel`; destructors see what the canceller did before.
+        // Ordering: Acquire pairs with the Release in `cancel`. Destructors see everything before the cancellation.
         self.cancelled.load(Ordering::Acquire)
-            || match &self.home {
-                Home::Loop(this) => this.is_closing(),
-                Home::Workers(this) => this.is_closing(),
-                Home::Blocking(_) => false,
+            || match &self.runtime {
+                Runtime::Loop(this) => this.is_closing(),
+                Runtime::Workers(this) => this.is_closing(),
+                Runtime::Blocking(_) => false,
             }
     }
 
-    /// Marks the task as cancelled and has it polled. Whether it was not marked before.
+    /// Marks the task as cancelled and wakes it. Returns whether it was not marked before.
     pub(crate) fn cancel(&self) -> bool {
         // Ordering: see `is_cancelled`.
         if self.cancelled.swap(true, Ordering::Release) {
             return false;
         }
-        match &self.home {
-            Home::Loop(this) => this.wake_task(self.key),
-            Home::Workers(this) => this.wake_task(self.key),
-            Home::Blocking(pool) => pool.end_cancelled(self.id),
+        match &self.runtime {
+            Runtime::Loop(this) => this.wake_task(self.key),
+            Runtime::Workers(this) => this.wake_task(self.key),
+            Runtime::Blocking(pool) => pool.end_cancelled(self.id),
         }
         true
     }
 
-    /// Says that the runnable is about to be dropped instead of run.
+    /// Records that the runnable is about to be dropped instead of run.
     pub(crate) fn abandon(&self) {
         // Ordering: Release pairs with the Acquire in the poll of the handle, which the drop wakes.
         self.outcome.store(ABANDONED, Ordering::Release);
     }
 
-    /// The name of the task in the list of all tasks.
+    /// The key of the task in the registry of all tasks.
     pub(crate) fn key_in_reports(&self) -> TaskKey {
-        let home = match &self.home {
-            Home::Loop(this) => this.address(),
-            Home::Workers(this) => this.address(),
-            Home::Blocking(_) => ptr::null(),
+        let runtime = match &self.runtime {
+            Runtime::Loop(this) => this.address(),
+            Runtime::Workers(this) => this.address(),
+            Runtime::Blocking(_) => ptr::null(),
         };
-        (home.addr(), self.id.0)
+        (runtime.addr(), self.id.0)
     }
 
-    /// Has everything recorded as this task's doing, until the guard is dropped.
+    /// Attributes all waits and holds to this task, until the guard is dropped.
     #[inline(always)]
     pub(crate) fn announce(&self) -> Announced {
         diagnostics::enter(|| diagnostics::Task { key: self.key_in_reports(), describe: registry::describe })
     }
 
     fn schedule(runnable: Runnable<Info>) {
-        match &runnable.metadata().home {
-            Home::Loop(this) if this.is_here() => EventLoop::push(Job::Task(runnable)),
-            Home::Loop(this) => {
-                // The cell may be gone, and its share of the loop with it, as soon as another thread can see the runnable.
+        match &runnable.metadata().runtime {
+            Runtime::Loop(this) if this.is_here() => EventLoop::push(Job::Task(runnable)),
+            Runtime::Loop(this) => {
+                // As soon as another thread can see the runnable, the cell may be freed, with its reference to the
+                // loop.
                 let this = this.clone();
                 this.inject(Job::Task(runnable));
             }
-            Home::Workers(_) => Workers::schedule(runnable),
-            Home::Blocking(_) => unreachable!("a blocking job is scheduled once, by its pool"),
+            Runtime::Workers(_) => Workers::schedule(runnable),
+            Runtime::Blocking(_) => unreachable!("a blocking job is scheduled once, by its pool"),
         }
     }
 }
@@ -170,7 +171,7 @@ impl fmt::Debug for Info {
     }
 }
 
-/// What a task's cell holds in the end.
+/// The final contents of a task's cell.
 pub(crate) type Outcome<T> = Result<Quiet<T>, JoinError>;
 
 /// Makes the cell of a task that may run anywhere.
@@ -186,7 +187,8 @@ where
 ///
 /// # Safety
 ///
-/// The runnable must be run and dropped only where the body may be, and while all that it borrows beside the info is alive.
+/// The runnable must be run and dropped only where the body may be, and only while everything that the body borrows,
+/// other than the info, is alive.
 pub(crate) unsafe fn build_unchecked<'a, B, T>(
     info: Info,
     make_body: impl FnOnce(&'a Info) -> B,
@@ -194,15 +196,15 @@ pub(crate) unsafe fn build_unchecked<'a, B, T>(
 where
     B: Future<Output = Outcome<T>> + 'a,
 {
-    // SAFETY: the info is in the same cell as the body, and outlives it. The schedule function is Send, Sync and 'static.
-    // The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every panic, also of
-    // destructors, so the cell is never torn down half way.
+    // SAFETY: the info is in the same cell as the body, and outlives it. The schedule function is Send, Sync and
+    // 'static. The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every
+    // panic, also of destructors, so the cell is never torn down half way.
     let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, Info::schedule) };
     (runnable, JoinHandle::new(task))
 }
 
 pin_project! {
-    /// A task's future, with its cancellation and its panics turned into outcomes.
+    /// A task's future, which turns its cancellation and its panics into outcomes.
     pub(crate) struct Body<'a, F: Future> {
         info: &'a Info,
         // None once it is finished.
@@ -215,11 +217,11 @@ pin_project! {
             let this = this.project();
             let mut future = this.future;
             swallow(|| future.set(None));
-            match &this.info.home {
-                Home::Loop(home) => home.forget_task(this.info.key, this.info.id),
-                Home::Workers(home) => home.forget_task(this.info.key, this.info.id),
-                Home::Blocking(_) if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
-                Home::Blocking(_) => {}
+            match &this.info.runtime {
+                Runtime::Loop(runtime) => runtime.forget_task(this.info.key, this.info.id),
+                Runtime::Workers(runtime) => runtime.forget_task(this.info.key, this.info.id),
+                Runtime::Blocking(_) if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
+                Runtime::Blocking(_) => {}
             }
         }
     }
@@ -261,13 +263,13 @@ impl<F: Future> Future for Body<'_, F> {
     }
 }
 
-/// Says what every future of this crate says that is polled after it was ready.
+/// The panic of a future of this crate that is polled after it was ready.
 #[cold]
 pub(crate) fn polled_after_ready() -> ! {
     panic!("a waiting future was polled after it was ready")
 }
 
-/// Calls `f`, and stops a panic there: the panic hook has reported it, and there is nobody left to tell.
+/// Calls `f` and stops a panic: the panic hook has reported it, and no caller could handle it.
 pub(crate) fn swallow(f: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         // Leaked, because its own destructor may panic.
@@ -275,7 +277,7 @@ pub(crate) fn swallow(f: impl FnOnce()) {
     }
 }
 
-/// An output whose destructor does not unwind into the executor when nobody has taken it.
+/// A value whose destructor does not unwind into the executor.
 pub(crate) struct Quiet<T>(ManuallyDrop<T>);
 
 impl<T> Quiet<T> {

@@ -13,12 +13,12 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-/// Tasks that are joined together, and cancelled together when one of them fails.
+/// A group of tasks that are joined together, and cancelled together if one of them fails.
 ///
-/// As asyncio's `TaskGroup`: leaving its `async with` block is [`join_all`](Self::join_all) here, and an exception in the
-/// block is the drop of the group, for instance by `?`. A destructor cannot wait, so a drop cancels the members, and their
-/// destructors run at their next turns; to be sure that they have run, [`cancel_all`](Self::cancel_all) and then join. In
-/// any case they have when [`run`](crate::run) returns.
+/// Like `asyncio.TaskGroup`. [`join_all`](Self::join_all) corresponds to leaving the `async with` block, and dropping
+/// the group, for example by `?`, to an exception in the block. A destructor cannot wait, so a drop cancels the
+/// members, and their destructors run at their next turns. To be sure that they have run, call
+/// [`cancel_all`](Self::cancel_all) and then join. They have all run when [`run`](crate::run) returns.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ use std::{
 /// assert_eq!(squares.unwrap(), [0, 1, 4, 9]);
 /// ```
 ///
-/// A member that fails takes the others with it:
+/// If a member fails, the others are cancelled:
 ///
 /// ```
 /// use waitline_executor::{TaskGroup, run};
@@ -56,7 +56,7 @@ pub struct TaskGroup<T> {
 }
 
 struct Member<T> {
-    /// How many members were spawned before.
+    /// The number of members that were spawned before.
     serial: usize,
     handle: JoinHandle<T>,
 }
@@ -81,7 +81,7 @@ impl<T> TaskGroup<T> {
         Self { members: Children::of_handles(), spawned: 0 }
     }
 
-    /// Spawns a member, as [`spawn`](crate::spawn()) does.
+    /// Spawns a member, as [`spawn`](crate::spawn()) does. Like `asyncio.TaskGroup.create_task`.
     ///
     /// # Panics
     ///
@@ -142,7 +142,7 @@ impl<T> TaskGroup<T> {
         id
     }
 
-    /// How many members have not been joined.
+    /// The number of members that have not been joined.
     ///
     /// ```
     /// use waitline_executor::{TaskGroup, run};
@@ -172,7 +172,7 @@ impl<T> TaskGroup<T> {
         self.len() == 0
     }
 
-    /// Requests that every member be cancelled that is not finished. They still have to be joined.
+    /// Cancels every member that is not finished. The members still have to be joined.
     ///
     /// ```
     /// use waitline_executor::{TaskGroup, run};
@@ -190,9 +190,9 @@ impl<T> TaskGroup<T> {
         }
     }
 
-    /// Waits for the next member to finish, and takes it out of the group. None if there is no member.
+    /// Waits for the next member to finish, and removes it from the group. None if there is no member.
     ///
-    /// A member that fails leaves the others alone here; [`join_all`](Self::join_all) cancels them.
+    /// A failed member does not affect the others here; [`join_all`](Self::join_all) cancels them.
     ///
     /// # Cancel safety
     ///
@@ -221,8 +221,8 @@ impl<T> TaskGroup<T> {
         JoinNext { group: Some(self) }
     }
 
-    /// Waits for all members, and returns their outputs in the order in which they were spawned. If a member fails, the others are
-    /// cancelled, and waited for all the same.
+    /// Waits for all members, and returns their outputs in the order in which they were spawned. If a member fails, the
+    /// others are cancelled, and it still waits for them.
     ///
     /// # Errors
     ///
@@ -298,7 +298,7 @@ impl<T> Future for JoinNext<'_, T> {
 #[must_use = "dropping it cancels the members of the group"]
 pub struct JoinAll<T> {
     group: TaskGroup<T>,
-    /// The outputs of those that are done, with their serial numbers; None once it was ready.
+    /// The outputs of the members that are done, with their serial numbers. None once it was ready.
     outputs: Option<Vec<(usize, T)>>,
     error: Option<JoinError>,
 }

@@ -17,9 +17,10 @@ use std::{
 };
 use waitline::diagnostics::Wait;
 
-/// The time that `sleep_until` and `timeout_at` measure by.
+/// The current time of the clock that `sleep_until` and `timeout_at` use. Like `asyncio.loop.time`, but it may be
+/// called anywhere.
 ///
-/// As asyncio's `loop.time()`, but it may be called anywhere. In a [simulation](crate::sim) it is the simulated time.
+/// In a [simulation](crate::sim) it is the simulated time.
 ///
 /// # Examples
 ///
@@ -35,10 +36,11 @@ pub fn now() -> Instant {
     context::simulated_time().unwrap_or_else(Instant::now)
 }
 
-/// Waits for `duration`, beginning with the first poll.
+/// Waits for `duration`, beginning with the first poll. Like `asyncio.sleep`.
 ///
-/// Never returns early. A sleep that has begun may move to another event loop, also when its own has ended: it keeps its deadline. A duration of zero gives the other tasks one turn, like [`yield_now`](crate::yield_now); one that
-/// ends beyond the range of [`Instant`] waits for ever. As asyncio's `sleep`.
+/// Never returns early. A sleep that has begun may move to another event loop, even after its own has ended, and keeps
+/// its deadline. A duration of zero gives the other tasks one turn, like [`yield_now`](crate::yield_now). A duration
+/// that ends beyond the range of [`Instant`] waits for ever.
 ///
 /// # Cancel safety
 ///
@@ -46,7 +48,7 @@ pub fn now() -> Instant {
 ///
 /// # Panics
 ///
-/// If it is first polled outside of an event loop, or outside of one after the end of its own.
+/// If its first poll is outside of an event loop, or if it is polled outside of one after its own has ended.
 ///
 /// # Examples
 ///
@@ -63,7 +65,7 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep::new("sleep", State::For(duration))
 }
 
-/// Waits until `deadline`; [`sleep`] for a point in time.
+/// Waits until `deadline`. Like [`sleep`], for a point in time.
 ///
 /// A deadline that has passed gives the other tasks one turn.
 ///
@@ -216,20 +218,20 @@ impl fmt::Debug for Sleep {
     }
 }
 
-/// Gives `future` at most `duration`, beginning with the first poll.
+/// Runs `future` for at most `duration`, beginning with the first poll. Like `asyncio.wait_for` and `asyncio.timeout`.
 ///
-/// The future is polled before the clock is looked at: one that is ready at once succeeds even with a duration of zero. When
-/// the time is over, the future is dropped where it is.
+/// The future is polled before the clock is checked: a future that is ready at once succeeds even with a duration of
+/// zero. When the time is over, the future is dropped at its current `.await`, once the `Timeout` itself is dropped.
 ///
-/// As asyncio's `wait_for` and `timeout`.
+/// See [`timeout_at`] for a point in time.
 ///
 /// # Errors
 ///
-/// [`TimedOut`], if the time was over first.
+/// [`TimedOut`], if the time is over first.
 ///
 /// # Cancel safety
 ///
-/// Dropping it drops `future` and removes the timer. To keep a future that timed out, give a reference:
+/// Dropping it drops `future` and removes the timer. To keep a future that timed out, pass a reference:
 /// `timeout(limit, &mut task)`.
 ///
 /// # Panics
@@ -252,11 +254,11 @@ pub fn timeout<F: Future>(duration: Duration, future: F) -> Timeout<F> {
     Timeout { future, sleep: Sleep::new("timeout", State::For(duration)), is_over: false }
 }
 
-/// Gives `future` time until `deadline`; [`timeout`] for a point in time. As asyncio's `timeout_at`.
+/// Runs `future` until `deadline` at most. Like `asyncio.timeout_at`.
 ///
 /// # Errors
 ///
-/// [`TimedOut`], if the time was over first.
+/// [`TimedOut`], if the time is over first.
 ///
 /// # Panics
 ///

@@ -1,7 +1,7 @@
 //! The timers of a runtime: a heap of deadlines in which a cancelled timer costs nothing until it surfaces.
 
 use crate::{
-    places::{FEW, Places, is_roomy},
+    key_map::{FEW, KeyMap, is_roomy},
     task::swallow,
     time::now,
 };
@@ -13,18 +13,19 @@ use waitline::FirstPanic;
 ///
 /// Invariants:
 ///
-/// - T1: a timer is pending exactly while `entries[key].serial` is its serial number; firing and cancelling remove the entry.
-/// - T2: every pending timer has one item in `heap`, until the end. Items without a pending timer are stale; at most half of the heap
-///   (or [`FEW`] items) is stale, and it has room for four times its items at most (or for [`FEW`]). With [`Places`]' promise,
-///   memory is proportional to what is pending.
+/// - T1: a timer is pending exactly while `entries[key].serial` is its serial number. Firing and cancelling remove the
+///   entry.
+/// - T2: every pending timer has one item in `heap`, until the end. Items without a pending timer are stale; at most
+///   half of the heap (or [`FEW`] items) is stale, and its capacity is at most four times its number of items (or
+///   [`FEW`]). With [`KeyMap`]'s invariants, memory is proportional to the number of pending timers.
 /// - T3: a waker is never cloned, woken or dropped under the mutex.
-/// - T4: after the end no timer fires. Those that are pending then stay so, without their wakers, so that each can tell that it has
-///   not fired.
+/// - T4: after the end no timer fires. Timers that are pending then stay pending, without their wakers, so that each
+///   can see that it has not fired.
 pub(crate) struct Timers(Mutex<State>);
 
 struct State {
     heap: BinaryHeap<Reverse<Due>>,
-    entries: Places<Entry>,
+    entries: KeyMap<Entry>,
     next_serial: u64,
     has_ended: bool,
 }
@@ -42,14 +43,14 @@ struct Due {
     key: u64,
 }
 
-/// Names one timer, also after it has fired.
+/// Identifies one timer, even after it has fired.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimerKey {
     serial: u64,
     key: u64,
 }
 
-/// What became of a timer.
+/// The state of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Pending,
@@ -59,7 +60,7 @@ pub(crate) enum Fate {
 }
 
 impl State {
-    fn is_pending(entries: &Places<Entry>, due: &Due) -> bool {
+    fn is_pending(entries: &KeyMap<Entry>, due: &Due) -> bool {
         entries.get(due.key).is_some_and(|entry| entry.serial == due.serial)
     }
 
@@ -76,7 +77,7 @@ impl State {
         self.trim();
     }
 
-    /// Restores T2 after items were taken out.
+    /// Restores T2 after items were removed.
     #[inline]
     fn trim(&mut self) {
         if is_roomy(self.heap.len(), self.heap.capacity()) {
@@ -98,11 +99,11 @@ impl State {
 
 impl Timers {
     pub(crate) fn new() -> Self {
-        let (heap, entries) = (BinaryHeap::new(), Places::new());
+        let (heap, entries) = (BinaryHeap::new(), KeyMap::new());
         Self(Mutex::new(State { heap, entries, next_serial: 0, has_ended: false }))
     }
 
-    /// Sets a timer that wakes `waker` at `deadline`. Also tells whether it is now the earliest of all.
+    /// Sets a timer that wakes `waker` at `deadline`. Also returns whether it is now the earliest of all.
     pub(crate) fn insert(&self, deadline: Instant, waker: Waker) -> (TimerKey, bool) {
         let mut guard = self.0.lock();
         let state = &mut *guard;
@@ -115,7 +116,7 @@ impl Timers {
         (TimerKey { serial, key }, is_earliest)
     }
 
-    /// What became of the timer; if it is pending, it wakes `waker` from now on.
+    /// The state of the timer. If it is pending, it wakes `waker` from now on.
     pub(crate) fn update(&self, timer: TimerKey, waker: &Waker) -> Fate {
         {
             let mut state = self.0.lock();
@@ -144,7 +145,7 @@ impl Timers {
         fate
     }
 
-    /// Cancels the timer. Whether it had not fired.
+    /// Cancels the timer. Returns whether it had not fired.
     pub(crate) fn remove(&self, timer: TimerKey) -> bool {
         let mut state = self.0.lock();
         if state.entry(timer).is_none() {
@@ -153,7 +154,7 @@ impl Timers {
         let entry = state.entries.remove(timer.key);
         state.sweep();
         drop(state);
-        // It may be dropped by a panic, and must not panic in the middle of that.
+        // This may run while a panic unwinds, and must not panic then.
         let mut panic = FirstPanic::new();
         panic.catch(|| drop(entry));
         panic.resume();
@@ -165,7 +166,7 @@ impl Timers {
         self.0.lock().next()
     }
 
-    /// Takes out the wakers of all timers that are due, for the caller to wake.
+    /// Removes all timers that are due, and moves their wakers to `wakers`, for the caller to wake.
     pub(crate) fn take_due(&self, wakers: &mut Vec<Waker>) {
         let mut guard = self.0.lock();
         let state = &mut *guard;
@@ -187,7 +188,7 @@ impl Timers {
         state.trim();
     }
 
-    /// Ends the timers with their runtime, and wakes those who wait for one: they have to wait elsewhere (T4).
+    /// Ends the timers with their runtime, and wakes their tasks, which have to wait in another runtime (T4).
     pub(crate) fn end(&self) {
         let mut wakers: Vec<Waker> = {
             let mut state = self.0.lock();
@@ -204,7 +205,7 @@ impl Timers {
 #[inline]
 pub(crate) fn fire(wakers: &mut Vec<Waker>) {
     for waker in wakers.drain(..) {
-        // A timer may be polled by a foreign combinator whose waker panics: that must cost the others nothing.
+        // A timer may be polled by a foreign combinator whose waker panics. The others must fire all the same.
         swallow(|| waker.wake());
     }
     if is_roomy(0, wakers.capacity()) {
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fired_or_cancelled_key_names_nothing_even_after_its_place_is_reused() {
+    fn a_fired_or_cancelled_key_names_nothing_even_after_it_is_reused() {
         let timers = Timers::new();
         let past = Instant::now();
         let far = past + Duration::from_secs(3600);
@@ -270,7 +271,7 @@ mod tests {
         timers.take_due(&mut Vec::new());
         let waker = CountingWaker::new();
         let (live, earliest) = timers.insert(far, waker.waker());
-        assert_eq!(live.key, fired.key, "the place is reused, or the test tests nothing");
+        assert_eq!(live.key, fired.key, "the key is reused, or the test tests nothing");
         assert!(earliest);
         timers.remove(fired);
         assert_eq!(timers.update(fired, Waker::noop()), Fate::Fired);

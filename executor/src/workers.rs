@@ -4,12 +4,12 @@ use crate::{
     context::{self, Context, here, here_if_running},
     injector::Injector,
     join_handle::JoinHandle,
+    key_map::KeyMap,
     local::TURNS_BETWEEN_LOOKS,
-    places::Places,
     registry,
     sleepers::Sleepers,
     steal::StealQueue,
-    task::{self, Home, Info, Name, Outcome, TaskId},
+    task::{self, Info, Name, Outcome, Runtime, TaskId},
     timer::{Timers, fire},
 };
 use async_task::Runnable;
@@ -30,9 +30,9 @@ use std::{
 ///
 /// Invariants:
 ///
-/// - W1: a task is in `tasks` from its spawn until its future is dropped. A worker ends only while `closing` is set and `tasks` is
-///   empty, so no runnable is left behind.
-/// - W2: whoever puts a runnable into a queue calls [`Sleepers::work_published`] afterwards.
+/// - W1: a task is in `tasks` from its spawn until its future is dropped. A worker ends only while `closing` is set and
+///   `tasks` is empty, so no runnable is left behind.
+/// - W2: code that puts a runnable into a queue calls [`Sleepers::work_published`] afterwards.
 #[derive(Debug)]
 pub(crate) struct Workers {
     queues: Box<[StealQueue<Runnable<Info>>]>,
@@ -40,10 +40,10 @@ pub(crate) struct Workers {
     pub(crate) sleepers: Sleepers,
     pub(crate) timers: Timers,
     /// The wakers of the unfinished tasks.
-    tasks: Mutex<Places<Waker>>,
+    tasks: Mutex<KeyMap<Waker>>,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
-    /// How many workers have not ended.
+    /// The number of workers that have not ended.
     working: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl Workers {
             injector: Injector::new(),
             sleepers: Sleepers::new(),
             timers: Timers::new(),
-            tasks: Mutex::new(Places::new()),
+            tasks: Mutex::new(KeyMap::new()),
             closing: AtomicBool::new(false),
             working: AtomicUsize::new(threads),
         }
@@ -72,13 +72,13 @@ impl Workers {
         self.tasks.lock().len()
     }
 
-    /// Adds a turn: to the queue of the calling worker, or on another thread to the injector.
+    /// Adds a turn: to the queue of the calling worker, or, on another thread, to the injector.
     pub(crate) fn schedule(runnable: Runnable<Info>) {
-        let Home::Workers(this) = runnable.metadata().home() else {
-            unreachable!("the caller has looked at the home");
+        let Runtime::Workers(this) = runnable.metadata().runtime() else {
+            unreachable!("the caller has looked at the runtime");
         };
-        // The cell may be gone, and its share of the executor with it, as soon as another thread can see the runnable. A
-        // worker has a share of its own; everybody else needs one for the moment.
+        // As soon as another thread can see the runnable, the cell may be freed, with its reference to the executor. A
+        // worker has its own reference; other threads clone one for this call.
         if here_if_running(this.address(), |here| here.worker.get()).flatten().is_some() {
             here(|here| {
                 here.with_worker(|this, worker| {
@@ -102,11 +102,11 @@ impl Workers {
     ///
     /// # Safety
     ///
-    /// The body must be 'static but for its info, and must be `Send`, as must be its output.
+    /// The body must be 'static except for its info. The body and its output must be `Send`.
     pub(crate) unsafe fn spawn<'a, B, T>(
         self: &Arc<Self>,
         name: Name,
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
         make: impl FnOnce(&'a Info) -> B,
     ) -> JoinHandle<T>
     where
@@ -117,9 +117,9 @@ impl Workers {
             let (key, entry) = tasks.vacant_entry();
             let id = TaskId::next();
             if registry::ALWAYS {
-                registry::add(self.address(), id, &name, place);
+                registry::add(self.address(), id, &name, location);
             }
-            let info = Info::new(id, name, key, Home::Workers(self.clone()));
+            let info = Info::new(id, name, key, Runtime::Workers(self.clone()));
             // SAFETY: the caller's promise; nothing else is asked.
             let (runnable, handle) = unsafe { task::build_unchecked(info, make) };
             entry.insert(runnable.waker());
@@ -129,7 +129,7 @@ impl Workers {
         handle
     }
 
-    /// Takes the task `id`, which is at `key`, out of the registry.
+    /// Removes the task `id`, which is at `key`, from the map.
     pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
         if registry::ALWAYS {
             registry::remove(self.address(), id);
@@ -144,14 +144,14 @@ impl Workers {
         }
     }
 
-    /// Has the task at `key` polled, so that it sees its cancellation.
+    /// Wakes the task at `key`, so that it is polled and sees its cancellation.
     pub(crate) fn wake_task(&self, key: u64) {
-        // If `key` has another task by now, that one is polled once for nothing.
+        // If `key` belongs to another task by now, that task gets one spurious poll.
         let waker = self.tasks.lock().get(key).cloned();
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Cancels all tasks, also those that are spawned from now on; the workers end after the last one.
+    /// Cancels all tasks, including those that are spawned from now on. The workers end after the last one.
     pub(crate) fn close(&self) {
         let wakers: Vec<Waker> = {
             let tasks = self.tasks.lock();
@@ -178,7 +178,7 @@ impl Workers {
             runnable.run();
         }
         drop(entered);
-        // Ordering: AcqRel, so that the last one sees the timers of all.
+        // Ordering: AcqRel, so that the last worker sees the timers of all.
         if self.working.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.timers.end();
         }
@@ -199,7 +199,7 @@ impl Worker<'_> {
         &self.this.queues[self.index]
     }
 
-    /// The next turn. Sleeps until there is one; None when the executor is over.
+    /// The next turn. Sleeps until there is one. None when the executor has ended.
     fn next(&self) -> Option<Runnable<Info>> {
         let turn = self.turn.get().wrapping_add(1);
         self.turn.set(turn);
@@ -235,7 +235,7 @@ impl Worker<'_> {
         })
     }
 
-    /// Takes in what came from other threads. The other workers steal their shares.
+    /// Takes in the work from other threads. The other workers steal their shares.
     fn take_injected(&self) {
         if !self.this.injector.is_empty() {
             let mut runnables = VecDeque::new();

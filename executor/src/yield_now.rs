@@ -7,9 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Gives every task that is ready a turn before this one goes on.
+/// Gives every task that is ready a turn before this one continues. Like `asyncio.sleep(0)`.
 ///
-/// As asyncio's `sleep(0)`. Works on any executor.
+/// Works on any executor.
 ///
 /// # Examples
 ///

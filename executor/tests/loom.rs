@@ -15,11 +15,11 @@ fn models_run_under_loom_when_loom_is_expected() {
 #[path = "../src/injector.rs"]
 mod injector;
 #[cfg(all(loom, feature = "loom"))]
+#[path = "../src/key_map.rs"]
+mod key_map;
+#[cfg(all(loom, feature = "loom"))]
 #[path = "../src/parker.rs"]
 mod parker;
-#[cfg(all(loom, feature = "loom"))]
-#[path = "../src/places.rs"]
-mod places;
 #[cfg(all(loom, feature = "loom"))]
 #[path = "../src/sleepers.rs"]
 mod sleepers;

@@ -1,11 +1,11 @@
-//! Faults on purpose.
+//! Fault injection.
 
 use super::scheduler::{try_with_simulation, with_simulation};
 use crate::join_handle::JoinHandle;
 
-/// `true` with a probability of `p` in a simulation, and always `false` outside of one: for faults on purpose.
+/// Returns `true` with a probability of `p` in a simulation, and always `false` outside of one: for fault injection.
 ///
-/// It may stay in the code that is shipped: an injected error, a delay, a short read. May be called anywhere.
+/// It may stay in production code: an injected error, a delay, a short read. May be called anywhere.
 ///
 /// # Panics
 ///
@@ -34,10 +34,11 @@ pub fn chance(p: f64) -> bool {
     try_with_simulation(|simulation| simulation.draw(|random| u64::from(random.chance(p)))) == Some(1)
 }
 
-/// Cancels the task at a random one of its `.await`s, or not at all if it ends before: for tests of cancel safety.
+/// Cancels the task at a random one of its `.await`s, or not at all if it ends first: for tests of cancel safety.
 ///
-/// Small numbers of polls are as likely as large ones, up to 64. The cancellation is [`JoinHandle::cancel`]: it may find the task
-/// waiting, or just having been given what it waits for, and others may run before the task's future is dropped.
+/// Small numbers of polls are as likely as large ones, up to 64. The cancellation is [`JoinHandle::cancel`]: the task
+/// may be waiting, or may just have been granted what it waits for, and other tasks may run before the task's future is
+/// dropped.
 ///
 /// # Panics
 ///
@@ -45,7 +46,7 @@ pub fn chance(p: f64) -> bool {
 ///
 /// # Examples
 ///
-/// A `get` that is cancelled has not taken, wherever it was:
+/// A `get` that is cancelled has not taken an item, wherever it was:
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,16 +1,20 @@
-//! Deterministic simulation: a test executor in which a failing run is a number.
+//! Deterministic simulation: a test executor in which a number, the seed, reproduces a failing run.
 //!
-//! [`sim::run`](run) runs a program as [`run`](crate::run) does, unchanged, but everything that is left to chance follows a seed:
+//! [`sim::run`](run) runs a program as [`run`](crate::run) does, unchanged, but everything that is otherwise left to
+//! chance follows a seed:
 //!
-//! - **Order.** Which of the tasks that are ready is polled next is drawn at random, so that many seeds try many schedules.
-//! - **Time.** [`sleep`](crate::sleep()), [`timeout`](crate::timeout), [`interval`](crate::interval()) and [`now`](crate::now) follow a clock that stands
-//!   still while a task is ready, and then jumps to the next timer: an hour takes no time.
-//! - **Draws.** [`rng`] follows the seed, as does the generator of `fastrand` on this thread, which `futures_lite::future::race` uses.
-//! - **Threads.** There are none: [`run_blocking`](crate::run_blocking) and [`ThreadPool::run`](crate::ThreadPool::run) make the job
-//!   a task, which is run at its turn.
-//! - **Faults.** [`chance`] and [`cancel_at_random`] bring them about.
-//! - **Hangs.** A program that can do nothing any more ends with [`Stalled`], the list of who waits. With the feature
-//!   `diagnostics` it tells for what, and who holds it.
+//! - **Order.** Which of the tasks that are ready is polled next is drawn at random, so that many seeds try many
+//!   schedules.
+//! - **Time.** [`sleep`](crate::sleep()), [`timeout`](crate::timeout), [`interval`](crate::interval()) and
+//!   [`now`](crate::now) follow a clock that stands still while a task is ready, and then jumps to the next timer: an
+//!   hour takes no time.
+//! - **Draws.** [`rng`] follows the seed, as does the generator of `fastrand` on this thread, which
+//!   `futures_lite::future::race` uses.
+//! - **Threads.** There are none: [`run_blocking`](crate::run_blocking) and [`ThreadPool::run`](crate::ThreadPool::run)
+//!   make the job a task, which is run at its turn.
+//! - **Faults.** [`chance`] and [`cancel_at_random`] inject them.
+//! - **Hangs.** A program that can make no more progress ends with [`Stalled`], which lists the waiting tasks. With the
+//!   feature `diagnostics` it shows what each task waits for, and which task holds it.
 //!
 //! ```
 //! use std::{sync::Arc, time::Duration};
@@ -33,16 +37,16 @@
 //! });
 //! ```
 //!
-//! When a seed fails, [`many`] says so, and `WAITLINE_SIM_SEED=17 cargo test NAME` runs that schedule alone, again and again the
-//! same. [`simulation`](crate::simulation) is a guide, from a test that hangs to the cause.
+//! When a seed fails, [`many`] reports it, and `WAITLINE_SIM_SEED=17 cargo test NAME` runs exactly that schedule, as
+//! often as you like. [`simulation`](crate::simulation) is a guide, from a test that hangs to the cause.
 //!
 //! # What is not simulated
 //!
-//! The order in which a std `HashMap` is walked is another one in each run: take a `BTreeMap` where it matters. Threads that the
-//! program starts itself, an [`Executor`](crate::Executor) in it, and I/O: what they do comes when it comes,
-//! and is not waited for when nothing else is left to do. A blocking call (`lock_blocking` and the like) inside a simulation
-//! panics if it has to wait: there is nobody else who could run meanwhile. A poll takes no simulated time, so a loop that only
-//! yields until some time has passed does not end; [`Builder::max_polls`] finds it.
+//! The iteration order of a std `HashMap` differs in each run: use a `BTreeMap` where it matters. The simulation does
+//! not control threads that the program starts itself, an [`Executor`](crate::Executor) in it, or I/O, and does not
+//! wait for them when nothing else is left to do. A blocking call (`lock_blocking` and the like) inside a simulation
+//! panics if it has to wait, because no other task could run meanwhile. A poll takes no simulated time, so a loop that
+//! only yields until some time has passed does not end; [`Builder::max_polls`] finds it.
 
 mod faults;
 mod rng;
@@ -74,11 +78,11 @@ use std::{
 /// The environment variable with the only seed that [`many`] is to run.
 const SEED_VARIABLE: &str = "WAITLINE_SIM_SEED";
 
-/// Runs `future` in a simulation, as [`run`](crate::run) does in the real world. The same seed gives the same run.
+/// Runs `future` in a simulation, as [`run`](crate::run) does in real time. The same seed gives the same run.
 ///
 /// # Errors
 ///
-/// [`Stalled`], if it comes to no end. What is left of it is dropped.
+/// [`Stalled`], if the simulation does not end. Its unfinished tasks are dropped.
 ///
 /// # Panics
 ///
@@ -109,8 +113,8 @@ pub fn run<F: Future>(seed: u64, future: F) -> Result<F::Output, Stalled> {
 ///
 /// # Panics
 ///
-/// If a run panics or [stalls](Stalled); the message tells the seed, and how to run it again. If this thread is running an event
-/// loop already.
+/// If a run panics or [stalls](Stalled). The message contains the seed, and how to run it again. If this thread is
+/// already running an event loop.
 ///
 /// # Examples
 ///
@@ -130,8 +134,8 @@ pub fn many<F: Future>(seeds: impl IntoIterator<Item = u64>, make_future: impl F
     Builder::new().many(seeds, make_future);
 }
 
-/// The hash of all that has happened in the running simulation: which task was polled, among how many that were ready, when
-/// time went on, and each random number that the program has drawn.
+/// The hash of everything that has happened in the running simulation: which task was polled, among how many ready
+/// tasks, when the time advanced, and each random number that the program has drawn.
 ///
 /// Two runs with equal hashes took the same course. It is the same in debug and release builds, and on every platform.
 ///
@@ -156,7 +160,7 @@ pub fn trace_hash() -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Order {
-    /// Any of them, drawn by the seed.
+    /// A random one, which follows from the seed.
     #[default]
     Random,
     /// The one that has been ready longest, as in [`run`](crate::run).
@@ -198,13 +202,13 @@ impl Builder {
         self
     }
 
-    /// How many polls of tasks there may be until the simulation counts as one that never ends.
+    /// The number of polls after which the simulation counts as one that never ends.
     pub fn max_polls(mut self, polls: u64) -> Self {
         self.max_polls = polls;
         self
     }
 
-    /// What the clock shows in the beginning; the time of the call to [`run`](Self::run) if it is not set.
+    /// The time at which the clock starts. The default is the time of the call to [`run`](Self::run).
     pub fn start(mut self, time: Instant) -> Self {
         self.start = Some(time);
         self
@@ -214,7 +218,7 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// [`Stalled`], if it comes to no end.
+    /// [`Stalled`], if the simulation does not end.
     ///
     /// # Panics
     ///
@@ -225,7 +229,12 @@ impl Builder {
     }
 
     #[track_caller]
-    fn run_at<F: Future>(&self, place: &'static Location<'static>, seed: u64, future: F) -> Result<F::Output, Stalled> {
+    fn run_at<F: Future>(
+        &self,
+        location: &'static Location<'static>,
+        seed: u64,
+        future: F,
+    ) -> Result<F::Output, Stalled> {
         let this = Arc::new(EventLoop::new());
         let simulation = Rc::new(Simulation::new(seed, self.start.unwrap_or_else(Instant::now)));
         // The thread's generator, from which `futures_lite::future::race` draws, and maybe the program.
@@ -233,7 +242,7 @@ impl Builder {
         let entered = context::enter("sim::run", Context::Loop(this.clone()), None);
         entered.simulate(simulation.clone());
         fastrand::seed(seed);
-        let scheduler = Scheduler::new(&this, simulation, self.order, self.max_polls, place);
+        let scheduler = Scheduler::new(&this, simulation, self.order, self.max_polls, location);
         let outcome = catch_unwind(AssertUnwindSafe(|| scheduler.driver.run_main(future, || scheduler.next_job())));
         let stalled = scheduler.finish();
         drop(entered);
@@ -253,7 +262,7 @@ impl Builder {
     /// As [`sim::many`](many), and if the environment variable is not a number.
     #[track_caller]
     pub fn many<F: Future>(&self, seeds: impl IntoIterator<Item = u64>, mut make_future: impl FnMut() -> F) {
-        let place = Location::caller();
+        let location = Location::caller();
         context::check_outside("sim::many");
         let only = env::var(SEED_VARIABLE).ok().map(|seed| match seed.trim().parse() {
             Ok(seed) => seed,
@@ -264,12 +273,12 @@ impl Builder {
             None => &mut seeds.into_iter(),
         };
         for seed in seeds {
-            let cause = match catch_unwind(AssertUnwindSafe(|| self.run_at(place, seed, make_future()))) {
+            let cause = match catch_unwind(AssertUnwindSafe(|| self.run_at(location, seed, make_future()))) {
                 Ok(Ok(_)) => continue,
                 Ok(Err(stalled)) => stalled.to_string(),
                 Err(panic) => message(&*panic).to_owned(),
             };
-            // The test harness calls the thread of a test as the test.
+            // The test harness names the thread of a test after the test.
             let thread = thread::current();
             let test = thread.name().filter(|name| *name != "main").map(|name| format!(" {name}")).unwrap_or_default();
             panic!("{cause}\nseed {seed} fails; to run it alone: {SEED_VARIABLE}={seed} cargo test{test}");

@@ -5,8 +5,8 @@ use std::{cell::Cell, marker::PhantomData};
 
 /// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 ///
-/// Ours, because a seed must mean the same schedule for ever, and the generators of the registry that promise a stable stream
-/// bring a tree of crates with them.
+/// Implemented here, because a seed must mean the same schedule for ever, and published generators with a stable stream
+/// have many dependencies.
 #[derive(Debug)]
 pub(crate) struct SplitMix(Cell<u64>);
 
@@ -22,7 +22,7 @@ impl SplitMix {
 
     /// A number below `limit`, which is not 0.
     pub(crate) fn below(&self, limit: u64) -> u64 {
-        // The upper half of the product; uneven by less than `limit` in 2^64.
+        // The upper half of the product. The bias is less than `limit` in 2^64.
         ((u128::from(self.next()) * u128::from(limit)) >> 64) as u64
     }
 

@@ -1,4 +1,4 @@
-//! What makes an event loop a simulated one: who is next, what time it is, and when there is nothing left to do.
+//! The scheduler of a simulated event loop: which task is next, what time it is, and when nothing is left to do.
 
 use super::{
     Order, Stalled,
@@ -25,8 +25,9 @@ use std::{
 ///
 /// Invariants:
 ///
-/// - S1: whatever happens is a function of the seed and the program: no thread, no clock, no address and no hash order has a say.
-/// - S2: the time changes only when no task is ready, and then to the deadline of the next timer.
+/// - SC1: everything that happens is a function of the seed and the program. No thread, clock, address or hash order
+///   has any influence.
+/// - SC2: the time changes only when no task is ready, and then to the deadline of the next timer.
 pub(crate) struct Simulation {
     seed: u64,
     random: SplitMix,
@@ -42,12 +43,12 @@ pub(crate) struct Simulation {
 /// When a task is cancelled.
 #[derive(Debug, Clone, Copy)]
 struct Doom {
-    /// The place of the task in the registry of its loop.
+    /// The key of the task in the map of its loop.
     key: u64,
     polls_left: u64,
 }
 
-/// What the trace is made of.
+/// A step of the trace.
 enum Step {
     Poll(TaskId),
     Ready(usize),
@@ -110,7 +111,7 @@ impl Simulation {
     }
 }
 
-/// Calls `f` with the simulation that this thread runs, if it does.
+/// Calls `f` with the simulation that this thread runs, if any.
 pub(super) fn try_with_simulation<R>(f: impl FnOnce(&Simulation) -> R) -> Option<R> {
     context::simulation().map(|simulation| f(&simulation))
 }
@@ -119,7 +120,7 @@ pub(super) fn try_with_simulation<R>(f: impl FnOnce(&Simulation) -> R) -> Option
 ///
 /// # Panics
 ///
-/// If it does not; `caller` is the public function that needs one.
+/// If it runs none. `caller` is the public function that needs one.
 #[track_caller]
 pub(super) fn with_simulation<R>(caller: &str, f: impl FnOnce(&Simulation) -> R) -> R {
     match try_with_simulation(f) {
@@ -128,7 +129,7 @@ pub(super) fn with_simulation<R>(caller: &str, f: impl FnOnce(&Simulation) -> R)
     }
 }
 
-/// The thread of a simulated loop, at work.
+/// The driver of a simulated loop, on its thread.
 pub(super) struct Scheduler<'a> {
     event_loop: &'a Arc<EventLoop>,
     simulation: Rc<Simulation>,
@@ -148,10 +149,10 @@ impl<'a> Scheduler<'a> {
         simulation: Rc<Simulation>,
         order: Order,
         max_polls: u64,
-        place: &'static Location<'static>,
+        location: &'static Location<'static>,
     ) -> Self {
         Self {
-            _listed: MainEntry::new(event_loop, place),
+            _listed: MainEntry::new(event_loop, location),
             driver: Driver::new(event_loop),
             event_loop,
             simulation,
@@ -162,7 +163,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// The next turn; None, and a report in [`stalled`](Self::stalled), if there is none.
+    /// The next turn. None, with a report in [`stalled`](Self::stalled), if there is none.
     pub(super) fn next_job(&self) -> Option<Job> {
         let simulation = &self.simulation;
         self.end_turn();
@@ -176,7 +177,7 @@ impl<'a> Scheduler<'a> {
                 break job;
             }
             let Some(deadline) = self.event_loop.timers.next() else { return self.stall(Reason::NothingReady) };
-            // S2.
+            // SC2.
             simulation.now.set(deadline.max(simulation.now.get()));
             simulation.note(Step::Time(simulation.elapsed()));
         };
@@ -233,10 +234,10 @@ impl<'a> Scheduler<'a> {
         None
     }
 
-    /// Cancels all tasks, and returns the report if there was a time when there was no next turn.
+    /// Cancels all tasks, and returns the report if the simulation has stalled.
     pub(super) fn finish(self) -> Option<Stalled> {
         self.driver.cancel_tasks(|| self.next_job());
-        // Left are cleanups that wait for ever, if anything.
+        // Only cleanups that wait for ever can be left.
         while here(|here| !here.tasks.borrow().is_empty()) {
             let wakers: Vec<_> = here(|here| here.tasks.borrow().values().cloned().collect());
             wakers.into_iter().for_each(std::task::Waker::wake);

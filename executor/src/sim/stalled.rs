@@ -3,16 +3,16 @@
 use crate::dump::Dump;
 use std::{error::Error, fmt, time::Duration};
 
-/// Why a simulation came to no end.
+/// Why a simulation did not end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
     NothingReady,
     MaxPolls,
 }
 
-/// The error of a simulation that came to no end: no task is ready and no timer is set, or the limit of polls is used up.
+/// The error of a simulation that did not end: no task is ready and no timer is set, or the limit of polls is reached.
 ///
-/// Its `Display` (and its `Debug`, for `unwrap`) tells who waits for what; see [`Dump`].
+/// Its `Display` (and its `Debug`, for `unwrap`) shows which task waits for what; see [`Dump`].
 ///
 /// # Examples
 ///
@@ -41,17 +41,18 @@ impl Stalled {
         Self { inner: Box::new(Inner { seed, reason, elapsed, polls, tasks }) }
     }
 
-    /// The seed that leads here.
+    /// The seed of the simulation.
     pub fn seed(&self) -> u64 {
         self.inner.seed
     }
 
-    /// Whether the tasks ran on for ever (see [`Builder::max_polls`](super::Builder::max_polls)), instead of waiting for ever.
+    /// Whether the tasks ran on for ever (see [`Builder::max_polls`](super::Builder::max_polls)), instead of waiting
+    /// for ever.
     pub fn is_livelock(&self) -> bool {
         self.inner.reason == Reason::MaxPolls
     }
 
-    /// How long the simulation has run by its own clock.
+    /// The simulated time that has passed.
     pub fn elapsed(&self) -> Duration {
         self.inner.elapsed
     }
