@@ -27,6 +27,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+use waitline::busy_or;
 use waitline_sem::{Permit, Semaphore};
 
 /// How long an idle thread of a pool stays before it ends.
@@ -233,17 +234,14 @@ impl Drop for ThreadPool {
 
 impl fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = f.debug_struct("ThreadPool");
-        out.field("max_threads", &self.shared.max_threads);
-        match self.shared.threads.try_lock() {
-            Some(threads) => out.field("threads", &threads),
-            None => out.field("threads", &format_args!("<locked>")),
-        };
-        match self.shared.jobs.try_lock() {
-            Some(jobs) => out.field("queued", &jobs.len()),
-            None => out.field("queued", &format_args!("<locked>")),
-        };
-        out.finish()
+        // The formatter is foreign code, so no mutex is held when it runs.
+        let threads = self.shared.threads.try_lock().map(|threads| *threads);
+        let queued = self.shared.jobs.try_lock().map(|jobs| jobs.len());
+        f.debug_struct("ThreadPool")
+            .field("max_threads", &self.shared.max_threads)
+            .field("threads", busy_or(&threads))
+            .field("queued", busy_or(&queued))
+            .finish()
     }
 }
 

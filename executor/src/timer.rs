@@ -7,7 +7,7 @@ use crate::{
 };
 use parking_lot::Mutex;
 use std::{cmp::Reverse, collections::BinaryHeap, fmt, mem, task::Waker, time::Instant};
-use waitline::FirstPanic;
+use waitline::{FirstPanic, busy_or};
 
 /// All timers of one runtime.
 ///
@@ -215,10 +215,8 @@ pub(crate) fn fire(wakers: &mut Vec<Waker>) {
 
 impl fmt::Debug for Timers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.try_lock() {
-            Some(state) => f.debug_struct("Timers").field("pending", &state.entries.len()).finish(),
-            None => f.write_str("Timers(<locked>)"),
-        }
+        let pending = self.0.try_lock().map(|state| state.entries.len());
+        f.debug_struct("Timers").field("pending", busy_or(&pending)).finish()
     }
 }
 
