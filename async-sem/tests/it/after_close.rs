@@ -1,11 +1,11 @@
 //! `after_close`: the one who closes waits for what is out.
 
 use super::close::assert_closed;
-use crate::{granted, queued, queued_with};
 use futures_lite::future::block_on;
 use std::sync::{Arc, Mutex};
 use waitline::testing::{
-    CountingWaker, WakerCall, during_panic, hooked_waker, panic_message, panicking_waker, poll_once, poll_with,
+    CountingWaker, WakerCall, during_panic, hooked_waker, now, panic_message, panicking_waker, poll_once, poll_with,
+    queued, queued_with,
 };
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
@@ -36,7 +36,7 @@ fn permits_that_come_back_complete_it() {
     let failed = queued(semaphore.acquire());
     semaphore.close();
     let waker = CountingWaker::new();
-    let mut all = queued_with(semaphore.acquire_many(6).after_close(), &waker);
+    let mut all = queued_with(semaphore.acquire_many(6).after_close(), &waker.waker());
     assert_eq!(semaphore.waiters(), 1);
     let mut still_waits = || assert!(poll_with(all.as_mut(), &waker.waker()).is_pending());
     drop(dropped.split(1));
@@ -51,7 +51,7 @@ fn permits_that_come_back_complete_it() {
     // A grant that its waiter does not take comes back as well.
     drop(unpolled);
     assert_eq!(waker.count(), 1);
-    let all = granted(all);
+    let all = now(all);
     assert_eq!((all.num_permits(), semaphore.available_permits()), (6, 0));
     drop(all);
     assert_eq!(semaphore.available_permits(), 6);
@@ -70,7 +70,7 @@ fn several_are_served_in_order_and_cancelled_like_others() {
     assert_eq!(block_on(semaphore.acquire_many(0).after_close()).num_permits(), 0);
     // The head has held back one for whom there was enough. Hazard 2.
     drop(head);
-    let second = granted(second);
+    let second = now(second);
     drop(held.split(2));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 1));
     drop(held);
@@ -78,7 +78,7 @@ fn several_are_served_in_order_and_cancelled_like_others() {
     // Granted and not polled: it goes on to the next one. Hazard 1.
     drop(third);
     drop(second);
-    assert_eq!(granted(fourth).num_permits(), 4);
+    assert_eq!(now(fourth).num_permits(), 4);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (4, 0));
     assert!(semaphore.is_closed() && semaphore.try_acquire_many(0).is_none());
     assert!(semaphore.release(1).is_err());
@@ -98,7 +98,7 @@ fn at_an_open_semaphore_it_panics() {
     assert_eq!(panic_message(|| drop(block_on(many))).unwrap(), message("BoundedSemaphore", "acquire"));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
     // Nothing has happened to it.
-    drop(granted(Box::pin(semaphore.acquire())));
+    drop(now(Box::pin(semaphore.acquire())));
 }
 
 /// It may begin between two rounds of the close, behind those who are still to be told. It is then served as soon as they
@@ -126,10 +126,10 @@ fn one_that_begins_between_the_rounds_is_not_left_behind() {
         *rest.lock().unwrap() = (1..50).map(|_| queued(semaphore.clone().acquire_many_owned(2).or_closed())).collect();
         assert!(semaphore.close());
         assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
-        rest.lock().unwrap().drain(..).for_each(|told| assert!(granted(told).is_err()));
-        assert!(granted(first).is_err());
+        rest.lock().unwrap().drain(..).for_each(|told| assert!(now(told).is_err()));
+        assert!(now(first).is_err());
         let late = late.lock().unwrap().take().unwrap();
-        assert_eq!(granted(late).num_permits(), 1);
+        assert_eq!(now(late).num_permits(), 1);
         drop(waker);
         assert_eq!((semaphore.available_permits(), Arc::strong_count(&semaphore)), (1, 1));
     }
@@ -147,7 +147,7 @@ fn its_wakers_may_panic() {
     assert!(poll_with(next.as_mut(), &panicking_waker()).is_pending());
     assert!(panic_message(|| drop(permit)).is_some());
     during_panic(|| drop(angry));
-    drop(granted(next));
+    drop(now(next));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
     // The clone of a poll that is ready at once is dropped with the permit taken.
     let mut at_once = Box::pin(semaphore.acquire().after_close());

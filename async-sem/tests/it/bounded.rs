@@ -1,9 +1,8 @@
 //! What the bounded semaphore adds: free, held and forgotten permits always add up to the bound.
 
-use crate::{granted, queued};
 use futures_lite::future::block_on;
 use std::{error::Error, sync::Arc};
-use waitline::testing::panic_message;
+use waitline::testing::{now, panic_message, queued};
 use waitline_sem::BoundedSemaphore;
 
 #[test]
@@ -17,7 +16,7 @@ fn smoke() {
         let waiter = queued(semaphore.acquire_many(2));
         assert_eq!(semaphore.waiters(), 1);
         drop(two);
-        drop((one, granted(waiter)));
+        drop((one, now(waiter)));
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
     });
 }
@@ -71,7 +70,7 @@ fn a_release_serves_waiters() {
     assert_eq!(semaphore.release(1), Ok(()));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 1));
     assert_eq!(semaphore.release(1), Ok(()));
-    assert_eq!(granted(both).num_permits(), 2);
+    assert_eq!(now(both).num_permits(), 2);
 }
 
 #[test]

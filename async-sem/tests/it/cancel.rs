@@ -1,8 +1,7 @@
 //! Futures that are dropped: before their first poll, while they wait, after they were granted; and leaked ones.
 
-use crate::{granted, queued, queued_with};
 use std::sync::Arc;
-use waitline::testing::{CountingWaker, poll_once};
+use waitline::testing::{CountingWaker, now, poll_once, queued, queued_with};
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
 #[test]
@@ -14,7 +13,7 @@ fn cancelled_waiter_leaves_no_trace() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
     // The fast paths are open again.
     drop(semaphore.try_acquire().unwrap());
-    drop(granted(Box::pin(semaphore.acquire())));
+    drop(now(Box::pin(semaphore.acquire())));
     assert_eq!(semaphore.available_permits(), 1);
 }
 
@@ -24,17 +23,17 @@ fn granted_waiter_dropped_unpolled_passes_its_permits_on() {
     let semaphore = Semaphore::new(0);
     let first = queued(semaphore.acquire_many(2));
     let wakers = [(); 3].map(|()| CountingWaker::new());
-    let others = wakers.each_ref().map(|waker| queued_with(semaphore.acquire(), waker));
+    let others = wakers.each_ref().map(|waker| queued_with(semaphore.acquire(), &waker.waker()));
     semaphore.release(2);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 3));
     drop(first);
     assert_eq!(wakers.each_ref().map(CountingWaker::count), [1, 1, 0]);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 1));
     let [one, two, three] = others;
-    drop(granted(one));
+    drop(now(one));
     // Woken, but not polled: what it was granted does not depend on that.
     drop(two);
-    drop(granted(three));
+    drop(now(three));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 }
 
@@ -63,12 +62,12 @@ fn cancelled_head_lets_followers_that_fit_go_on() {
     let semaphore = Semaphore::new(2);
     let head = queued(semaphore.acquire_many(3));
     let wakers = [(); 3].map(|()| CountingWaker::new());
-    let [one, two, three] = wakers.each_ref().map(|waker| queued_with(semaphore.acquire(), waker));
+    let [one, two, three] = wakers.each_ref().map(|waker| queued_with(semaphore.acquire(), &waker.waker()));
     drop(head);
     assert_eq!(wakers.each_ref().map(CountingWaker::count), [1, 1, 0]);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 1));
-    drop(granted(one));
-    drop((granted(two), granted(three)));
+    drop(now(one));
+    drop((now(two), now(three)));
     assert_eq!(semaphore.available_permits(), 2);
 }
 
@@ -79,7 +78,7 @@ fn cancelled_head_of_a_bounded_semaphore_lets_followers_go_on() {
     let head = queued(semaphore.acquire_many(3));
     let follower = queued(semaphore.acquire_many(2));
     drop(head);
-    drop(granted(follower));
+    drop(now(follower));
     drop(held);
     assert_eq!(semaphore.available_permits(), 3);
 }
@@ -94,7 +93,7 @@ fn cancelled_head_before_a_follower_that_does_not_fit_changes_nothing_else() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 1));
     assert!(semaphore.try_acquire().is_none());
     semaphore.release(1);
-    assert_eq!(granted(follower).num_permits(), 2);
+    assert_eq!(now(follower).num_permits(), 2);
 }
 
 #[test]
@@ -105,7 +104,7 @@ fn cancelled_follower_leaves_the_head_waiting() {
     drop(second);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 2));
     semaphore.release(2);
-    drop((granted(head), granted(third)));
+    drop((now(head), now(third)));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
 }
 
@@ -115,7 +114,7 @@ fn cancelled_head_lets_a_hundred_followers_go_on() {
     let semaphore = Semaphore::new(100);
     let head = queued(semaphore.acquire_many(101));
     let wakers: Vec<_> = (0..110).map(|_| CountingWaker::new()).collect();
-    let followers: Vec<_> = wakers.iter().map(|waker| queued_with(semaphore.acquire(), waker)).collect();
+    let followers: Vec<_> = wakers.iter().map(|waker| queued_with(semaphore.acquire(), &waker.waker())).collect();
     drop(head);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 10));
     let counts: Vec<_> = wakers.iter().map(CountingWaker::count).collect();
@@ -129,11 +128,11 @@ fn cancelled_head_lets_a_hundred_followers_go_on() {
 fn wakers_are_let_go_on_cancel_and_on_grant() {
     let semaphore = Semaphore::new(0);
     let waker = CountingWaker::new();
-    let cancelled = queued_with(semaphore.acquire(), &waker);
+    let cancelled = queued_with(semaphore.acquire(), &waker.waker());
     assert_eq!(waker.held(), 1);
     drop(cancelled);
     assert_eq!(waker.held(), 0);
-    let kept = queued_with(semaphore.acquire(), &waker);
+    let kept = queued_with(semaphore.acquire(), &waker.waker());
     semaphore.release(1);
     assert_eq!((waker.held(), waker.count()), (0, 1));
     drop(kept);
@@ -150,7 +149,7 @@ fn leaked_waiter_takes_its_turn_and_harms_nobody() {
     semaphore.release(1);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 1));
     semaphore.release(1);
-    drop(granted(next));
+    drop(now(next));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
     std::mem::forget(queued(semaphore.acquire_many(2)));
     // The semaphore and its memory go with a waiter in the list.
@@ -168,6 +167,6 @@ fn a_grant_that_nobody_polls_is_held_until_its_future_is_dropped() {
     drop(held);
     assert!(poll_once(next.as_mut()).is_pending());
     drop(sleeper);
-    drop(granted(next));
+    drop(now(next));
     assert_eq!(semaphore.available_permits(), 1);
 }

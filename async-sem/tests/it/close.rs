@@ -1,9 +1,10 @@
 //! `close`: who fails, who keeps what, what goes on, and who is woken when.
 
-use crate::{granted, queued, queued_with};
 use futures_lite::future::block_on;
 use std::sync::{Arc, Mutex};
-use waitline::testing::{CountingWaker, WakerCall, hooked_waker, panic_message, poll_once, poll_with};
+use waitline::testing::{
+    CountingWaker, WakerCall, hooked_waker, now, panic_message, poll_once, poll_with, queued, queued_with,
+};
 use waitline_sem::{Acquire, AnySemaphore, BoundedSemaphore, Closed, OrClosed, Permit, Semaphore};
 
 /// Waits that know that the semaphore may be closed.
@@ -37,7 +38,7 @@ fn waiting_acquires_fail_in_the_order_in_which_they_began() {
         assert_eq!(*order.lock().unwrap(), (0..waiters).collect::<Vec<_>>());
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
         for future in futures {
-            assert_closed(granted(future));
+            assert_closed(now(future));
         }
         assert_eq!(semaphore.available_permits(), 1);
     }
@@ -69,7 +70,7 @@ fn later_acquires_of_a_bounded_semaphore_fail() {
         drop(all);
         waiter
     };
-    assert_closed(granted(waiter));
+    assert_closed(now(waiter));
     for n in [0, 1, 3] {
         assert_closed(block_on(semaphore.acquire_many(n).or_closed()));
         assert_eq!(block_on(semaphore.clone().acquire_many_owned(n).or_closed()).unwrap_err(), Closed);
@@ -150,12 +151,12 @@ fn a_waiter_granted_before_the_close_gets_its_permits() {
     let refused = queued(semaphore.acquire().or_closed());
     semaphore.release(4);
     semaphore.close();
-    let permits = granted(first).unwrap();
+    let permits = now(first).unwrap();
     assert_eq!((permits.num_permits(), semaphore.available_permits()), (2, 0));
-    assert_eq!(granted(second).unwrap().num_permits(), 1);
-    assert_eq!(granted(plain).num_permits(), 1);
+    assert_eq!(now(second).unwrap().num_permits(), 1);
+    assert_eq!(now(plain).num_permits(), 1);
     drop(permits);
-    assert_closed(granted(refused));
+    assert_closed(now(refused));
     assert_eq!(semaphore.available_permits(), 4);
 }
 
@@ -165,7 +166,7 @@ fn a_waiter_granted_before_the_close_and_dropped_unpolled_frees_its_permits() {
     let semaphore = Arc::new(Semaphore::new(0));
     let (borrowed, owned) = (queued(semaphore.acquire_many(2)), queued(semaphore.clone().acquire_many_owned(3)));
     let waker = CountingWaker::new();
-    let refused = queued_with(semaphore.acquire_many(2).or_closed(), &waker);
+    let refused = queued_with(semaphore.acquire_many(2).or_closed(), &waker.waker());
     semaphore.release(5);
     semaphore.close();
     assert_eq!(waker.count(), 1);
@@ -173,7 +174,7 @@ fn a_waiter_granted_before_the_close_and_dropped_unpolled_frees_its_permits() {
     assert_eq!(semaphore.available_permits(), 2);
     drop(owned);
     assert_eq!((semaphore.available_permits(), waker.count(), Arc::strong_count(&semaphore)), (5, 1, 1));
-    assert_closed(granted(refused));
+    assert_closed(now(refused));
 }
 
 #[test]
@@ -195,7 +196,7 @@ fn a_leaked_waiter_is_told_and_harms_nobody() {
     let next = queued(semaphore.acquire().or_closed());
     semaphore.close();
     assert_eq!(semaphore.waiters(), 0);
-    assert_closed(granted(next));
+    assert_closed(now(next));
     std::mem::forget(queued(semaphore.acquire().after_close()));
     assert_eq!(semaphore.waiters(), 1);
     // The semaphore and its memory go with a waiter in the list.
@@ -210,7 +211,7 @@ fn what_comes_back_after_the_close_is_granted_to_nobody() {
     let two = semaphore.clone().try_acquire_owned().unwrap();
     let three = semaphore.try_acquire().unwrap();
     let waker = CountingWaker::new();
-    let futures: Vec<_> = (0..3).map(|_| queued_with(semaphore.acquire().or_closed(), &waker)).collect();
+    let futures: Vec<_> = (0..3).map(|_| queued_with(semaphore.acquire().or_closed(), &waker.waker())).collect();
     semaphore.close();
     assert_eq!(waker.count(), 3);
     drop(one.split(1));
@@ -219,7 +220,7 @@ fn what_comes_back_after_the_close_is_granted_to_nobody() {
     three.forget();
     semaphore.release(1);
     assert_eq!((waker.count(), semaphore.available_permits()), (3, 4));
-    futures.into_iter().for_each(|future| assert_closed(granted(future)));
+    futures.into_iter().for_each(|future| assert_closed(now(future)));
 }
 
 #[test]
@@ -297,7 +298,7 @@ fn an_or_closed_future_is_cancelled_like_any_other() {
     let head = queued(semaphore.clone().acquire_many_owned(3).or_closed());
     let follower = queued(semaphore.acquire().or_closed());
     drop(head);
-    let permit = granted(follower).unwrap();
+    let permit = now(follower).unwrap();
     let unpolled = queued(semaphore.acquire_many(2).or_closed());
     drop(permit);
     drop(unpolled);
@@ -330,7 +331,7 @@ fn reports_forget_those_who_were_told() {
     let mut waiters = waiting(&semaphore, &[1, 1, 1]);
     assert_eq!(mine(), 3);
     semaphore.close();
-    assert_closed(granted(waiters.remove(0)));
+    assert_closed(now(waiters.remove(0)));
     assert_eq!(mine(), 2);
     drop(waiters);
     assert_eq!(mine(), 0);

@@ -1,14 +1,14 @@
 //! `close` and wakers, which are foreign code: they re-enter, they panic, they leave between two rounds.
 
 use super::close::assert_closed;
-use crate::{granted, queued, queued_with};
 use futures_lite::future::block_on;
 use std::{
     sync::{Arc, Mutex},
     task::Poll,
 };
 use waitline::testing::{
-    CountingWaker, WakerCall, during_panic, hooked_waker, panic_message, panicking_waker, poll_once, poll_with,
+    CountingWaker, WakerCall, during_panic, hooked_waker, now, panic_message, panicking_waker, poll_once, poll_with,
+    queued, queued_with,
 };
 use waitline_sem::{Closed, Semaphore};
 
@@ -17,7 +17,7 @@ use waitline_sem::{Closed, Semaphore};
 fn closing_lets_the_wakers_go() {
     let semaphore = Semaphore::new(0);
     let waker = CountingWaker::new();
-    let futures: Vec<_> = (0..40).map(|_| queued_with(semaphore.acquire().or_closed(), &waker)).collect();
+    let futures: Vec<_> = (0..40).map(|_| queued_with(semaphore.acquire().or_closed(), &waker.waker())).collect();
     assert_eq!(waker.held(), 40);
     semaphore.close();
     assert_eq!((waker.held(), waker.count()), (0, 40));
@@ -52,7 +52,7 @@ fn every_waker_may_call_the_semaphore() {
         }
         assert!(semaphore.close());
         assert_eq!(*told.lock().unwrap(), waiters);
-        futures.into_iter().for_each(|future| assert_closed(granted(future)));
+        futures.into_iter().for_each(|future| assert_closed(now(future)));
     }
 }
 
@@ -88,8 +88,8 @@ fn between_the_rounds_it_is_closed_for_everybody() {
     *early.lock().unwrap() = others.pop();
     assert!(semaphore.close());
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1000));
-    assert!(granted(first).is_err());
-    others.into_iter().for_each(|other| assert!(granted(other).is_err()));
+    assert!(now(first).is_err());
+    others.into_iter().for_each(|other| assert!(now(other).is_err()));
     drop(waker);
     assert_eq!((semaphore.available_permits(), Arc::strong_count(&semaphore)), (1000, 1));
 }
@@ -116,7 +116,7 @@ fn waiters_that_all_leave_between_the_rounds_do_not_open_it() {
     assert!(semaphore.close());
     assert!(semaphore.is_closed() && semaphore.try_acquire().is_none());
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
-    assert!(granted(first).is_err());
+    assert!(now(first).is_err());
 }
 
 /// A close between two rounds of a release: those who were not granted in the first one are not granted any more.
@@ -132,9 +132,9 @@ fn a_close_between_two_rounds_of_a_release_takes_precedence() {
     let others: Vec<_> = (1..100).map(|_| queued(semaphore.acquire().or_closed())).collect();
     semaphore.release(100);
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 68));
-    let outcomes: Vec<_> = others.into_iter().map(granted).collect();
+    let outcomes: Vec<_> = others.into_iter().map(now).collect();
     assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [vec![true; 31], vec![false; 68]].concat());
-    drop((outcomes, granted(first)));
+    drop((outcomes, now(first)));
     assert_eq!(semaphore.available_permits(), 100);
 }
 
@@ -157,7 +157,7 @@ fn wakers_that_panic_cost_nobody_the_news() {
         assert_eq!(message, "a waker that panics when it is woken");
         assert_eq!(waker.count(), waiters - 1, "{waiters} waiters, the {bad}th panics");
         assert!(semaphore.is_closed());
-        futures.into_iter().for_each(|future| assert_closed(granted(future)));
+        futures.into_iter().for_each(|future| assert_closed(now(future)));
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
     }
 }
@@ -175,7 +175,7 @@ fn of_several_panics_the_first_goes_on() {
         .collect();
     let message = panic_message(|| semaphore.close()).unwrap();
     assert!(message.contains("waker 0 panics"), "{message}");
-    futures.into_iter().for_each(|future| assert_closed(granted(future)));
+    futures.into_iter().for_each(|future| assert_closed(now(future)));
 }
 
 /// Hazard 39.
@@ -191,7 +191,7 @@ fn a_close_in_a_destructor_during_a_panic_aborts_nothing() {
             })
             .collect();
         during_panic(|| assert!(semaphore.close()));
-        futures.into_iter().for_each(|future| assert_closed(granted(future)));
+        futures.into_iter().for_each(|future| assert_closed(now(future)));
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
     }
 }

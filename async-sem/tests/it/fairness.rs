@@ -1,8 +1,7 @@
 //! First in, first out, for requests of any size; nobody passes a waiter.
 
-use crate::{granted, queued, queued_with};
 use std::sync::Arc;
-use waitline::testing::{CountingWaker, poll_once};
+use waitline::testing::{CountingWaker, now, poll_once, queued, queued_with};
 use waitline_sem::Semaphore;
 
 /// Hazard 8.
@@ -54,10 +53,10 @@ fn a_large_request_at_the_head_holds_back_small_ones() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 2));
     semaphore.release(1);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 1));
-    let large = granted(large);
+    let large = now(large);
     assert!(poll_once(small.as_mut()).is_pending());
     drop(large);
-    drop(granted(small));
+    drop(now(small));
     assert_eq!(semaphore.available_permits(), 4);
 }
 
@@ -66,14 +65,17 @@ fn a_large_request_behind_a_granted_one_waits_for_all_it_wants() {
     let semaphore = Semaphore::new(0);
     let wakers = [(); 4].map(|()| CountingWaker::new());
     let sizes = [1, 2, 5, 1];
-    let mut waiters: Vec<_> =
-        sizes.iter().zip(&wakers).map(|(&size, waker)| queued_with(semaphore.acquire_many(size), waker)).collect();
+    let mut waiters: Vec<_> = sizes
+        .iter()
+        .zip(&wakers)
+        .map(|(&size, waker)| queued_with(semaphore.acquire_many(size), &waker.waker()))
+        .collect();
     semaphore.release(7);
     // 1 and 2 fit; 5 does not fit into the rest of 4, and the last 1 must not pass it.
     assert_eq!(wakers.each_ref().map(CountingWaker::count), [1, 1, 0, 0]);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (4, 2));
-    granted(waiters.remove(0)).forget();
-    drop(granted(waiters.remove(0)));
+    now(waiters.remove(0)).forget();
+    drop(now(waiters.remove(0)));
     assert_eq!(wakers.each_ref().map(CountingWaker::count), [1, 1, 1, 1]);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
 }
@@ -88,10 +90,10 @@ fn newcomers_cannot_take_a_permit_between_its_grant_and_the_poll() {
     assert!(semaphore.try_acquire().is_none());
     assert!(semaphore.clone().try_acquire_owned().is_none());
     let newcomer = queued(semaphore.acquire());
-    let permit = granted(waiter);
+    let permit = now(waiter);
     assert!(semaphore.try_acquire().is_none());
     drop(permit);
-    drop(granted(newcomer));
+    drop(now(newcomer));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
 }
 
@@ -106,15 +108,15 @@ fn a_release_before_the_first_poll_is_not_for_that_future() {
     let mut late = late;
     assert!(poll_once(late.as_mut()).is_pending());
     drop(early);
-    drop(granted(late));
+    drop(now(late));
 }
 
 #[test]
 fn wanting_nothing_is_to_wait_for_nobody() {
     let semaphore = Arc::new(Semaphore::new(0));
     let waiter = queued(semaphore.acquire());
-    assert_eq!(granted(Box::pin(semaphore.acquire_many(0))).num_permits(), 0);
-    assert_eq!(granted(Box::pin(semaphore.clone().acquire_many_owned(0))).num_permits(), 0);
+    assert_eq!(now(Box::pin(semaphore.acquire_many(0))).num_permits(), 0);
+    assert_eq!(now(Box::pin(semaphore.clone().acquire_many_owned(0))).num_permits(), 0);
     assert_eq!(semaphore.try_acquire_many(0).unwrap().num_permits(), 0);
     assert_eq!(semaphore.clone().try_acquire_many_owned(0).unwrap().num_permits(), 0);
     assert_eq!(semaphore.acquire_many_blocking(0).num_permits(), 0);
@@ -129,6 +131,6 @@ fn what_waiters_leave_over_is_free() {
     let waiter = queued(semaphore.acquire());
     semaphore.release(3);
     drop(semaphore.try_acquire_many(2).unwrap());
-    drop(granted(waiter));
+    drop(now(waiter));
     assert_eq!(semaphore.available_permits(), 3);
 }

@@ -1,8 +1,7 @@
 //! The largest numbers, and one more. Hazard 20: after the panic everything is as before.
 
-use crate::{granted, queued};
 use std::sync::Arc;
-use waitline::testing::panic_message;
+use waitline::testing::{now, panic_message, queued};
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
 const MAX: usize = Semaphore::MAX_PERMITS;
@@ -15,7 +14,7 @@ fn max_permits_work() {
     let waiter = queued(semaphore.acquire_many(MAX));
     drop(all);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
-    drop(granted(waiter));
+    drop(now(waiter));
     assert_eq!(semaphore.available_permits(), MAX);
     assert_eq!(semaphore.forget_permits(MAX), MAX);
     semaphore.release(MAX);
@@ -71,7 +70,7 @@ fn release_past_the_maximum_with_a_waiter_panics_before_it_changes_anything() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 1));
     semaphore.release(MAX - 3);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (MAX - 5, 0));
-    drop(granted(waiter));
+    drop(now(waiter));
     assert_eq!(semaphore.available_permits(), MAX);
 }
 

@@ -106,7 +106,7 @@ tests_of!(bounded_owned: BoundedSemaphore, OwnedPermit<BoundedSemaphore>, |semap
 
 #[test]
 fn permits_of_either_semaphore_serve_waiters() {
-    use crate::{granted, queued};
+    use waitline::testing::{now, queued};
     let semaphore = Arc::new(Semaphore::new(4));
     let mut borrowed = semaphore.try_acquire_many(2).unwrap();
     let mut owned = semaphore.clone().try_acquire_many_owned(2).unwrap();
@@ -118,13 +118,13 @@ fn permits_of_either_semaphore_serve_waiters() {
     ] {
         let waiter = queued(semaphore.acquire());
         give_back();
-        granted(waiter).forget();
+        now(waiter).forget();
     }
     let waiter = queued(semaphore.acquire());
     drop(borrowed);
-    granted(waiter).forget();
+    now(waiter).forget();
     let waiter = queued(semaphore.clone().acquire_owned());
     drop(owned);
-    granted(waiter).forget();
+    now(waiter).forget();
     assert_eq!(semaphore.available_permits(), 0);
 }

@@ -1,8 +1,8 @@
 //! The plain semaphore, call by call.
 
-use crate::{granted, queued};
 use futures_lite::future::block_on;
 use std::sync::Arc;
+use waitline::testing::{now, queued};
 use waitline_sem::Semaphore;
 
 #[test]
@@ -43,7 +43,7 @@ fn release_adds_permits_that_nobody_held() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 1));
     semaphore.release(4);
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
-    assert_eq!(granted(waiter).num_permits(), 2);
+    assert_eq!(now(waiter).num_permits(), 2);
     assert_eq!(semaphore.available_permits(), 5);
 }
 
@@ -80,7 +80,7 @@ fn forget_permits_takes_what_a_large_request_still_saves_up_for() {
     semaphore.release(3);
     assert!(waitline::testing::poll_once(large.as_mut()).is_pending());
     semaphore.release(1);
-    assert_eq!(granted(large).num_permits(), 5);
+    assert_eq!(now(large).num_permits(), 5);
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn threads_and_futures_share_one_queue() {
         thread.join().unwrap();
         assert!(waitline::testing::poll_once(future.as_mut()).is_pending());
         semaphore.release(1);
-        drop(granted(future));
+        drop(now(future));
     });
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
 }
@@ -134,7 +134,7 @@ fn owned_calls_keep_the_semaphore_alive() {
     assert!(semaphore.clone().try_acquire_many_owned(2).is_none());
     drop(semaphore);
     drop(permits);
-    let permit = granted(waiter);
+    let permit = now(waiter);
     assert_eq!(weak.upgrade().unwrap().available_permits(), 2);
     drop(permit);
     assert!(weak.upgrade().is_none(), "a permit or a future has leaked its Arc");

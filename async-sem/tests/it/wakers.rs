@@ -1,6 +1,5 @@
 //! Wakers are foreign code: they re-enter, they panic, they are replaced.
 
-use crate::{granted, queued, queued_with};
 use std::{
     future::Future,
     pin::Pin,
@@ -10,7 +9,10 @@ use std::{
     },
     task::{Wake, Waker},
 };
-use waitline::testing::{CountingWaker, WakerCall, hooked_waker, panic_message, panicking_waker, poll_once, poll_with};
+use waitline::testing::{
+    CountingWaker, WakerCall, hooked_waker, now, panic_message, panicking_waker, poll_once, poll_with, queued,
+    queued_with,
+};
 use waitline_sem::{BoundedSemaphore, Semaphore};
 
 /// Hazard 14.
@@ -18,19 +20,19 @@ use waitline_sem::{BoundedSemaphore, Semaphore};
 fn only_the_waker_of_the_last_poll_is_woken() {
     let semaphore = Semaphore::new(0);
     let (stale, fresh) = (CountingWaker::new(), CountingWaker::new());
-    let mut waiter = queued_with(semaphore.acquire(), &stale);
+    let mut waiter = queued_with(semaphore.acquire(), &stale.waker());
     assert!(fresh.poll(waiter.as_mut()).is_pending());
     assert_eq!((stale.held(), fresh.held()), (0, 1));
     semaphore.release(1);
     assert_eq!((stale.count(), fresh.count()), (0, 1));
-    drop(granted(waiter));
+    drop(now(waiter));
 }
 
 #[test]
 fn a_waiting_future_may_move_to_another_thread() {
     let semaphore = Arc::new(Semaphore::new(0));
     let (here, there) = (CountingWaker::new(), CountingWaker::new());
-    let mut waiter = queued_with(semaphore.clone().acquire_owned(), &here);
+    let mut waiter = queued_with(semaphore.clone().acquire_owned(), &here.waker());
     let thread = std::thread::spawn({
         let there = there.clone();
         move || {
@@ -41,7 +43,7 @@ fn a_waiting_future_may_move_to_another_thread() {
     let waiter = thread.join().unwrap();
     semaphore.release(1);
     assert_eq!((here.count(), there.count()), (0, 1));
-    drop(granted(waiter));
+    drop(now(waiter));
 }
 
 /// Polls again with the same waker neither clone it nor wake anybody. Hazards 15 and 17.
@@ -49,15 +51,15 @@ fn a_waiting_future_may_move_to_another_thread() {
 fn a_waiter_may_be_polled_a_thousand_times() {
     let semaphore = Semaphore::new(0);
     let wakers = [CountingWaker::new(), CountingWaker::new()];
-    let mut first = queued_with(semaphore.acquire(), &wakers[0]);
-    let mut second = queued_with(semaphore.acquire(), &wakers[1]);
+    let mut first = queued_with(semaphore.acquire(), &wakers[0].waker());
+    let mut second = queued_with(semaphore.acquire(), &wakers[1].waker());
     for turn in 0..1000 {
         assert!(wakers[turn % 2].poll(first.as_mut()).is_pending());
         assert!(wakers[1].poll(second.as_mut()).is_pending());
         assert_eq!(wakers[0].held() + wakers[1].held(), 2);
     }
     semaphore.release(2);
-    drop((granted(first), granted(second)));
+    drop((now(first), now(second)));
     assert_eq!(wakers[0].count() + wakers[1].count(), 2);
 }
 
@@ -86,7 +88,7 @@ fn wakers_may_call_the_semaphore_from_clone_wake_and_drop() {
     assert!(poll_with(cancelled.as_mut(), &waker).is_pending());
     semaphore.release(1);
     drop(cancelled);
-    granted(granted_one).forget();
+    now(granted_one).forget();
     drop(waker);
     let calls = calls.load(Ordering::Relaxed);
     let [clones, wakes, drops] =
@@ -115,7 +117,7 @@ fn a_waker_that_panics_costs_nobody_else_anything() {
         assert_eq!(waker.count(), waiters - 1, "{waiters} waiters, the {bad}th panics");
         assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
         for future in futures {
-            drop(granted(future));
+            drop(now(future));
         }
         assert_eq!(semaphore.available_permits(), waiters + 1);
     }
@@ -139,7 +141,7 @@ fn of_several_panics_the_first_goes_on_and_all_are_served() {
     let message = panic_message(|| semaphore.release(100)).unwrap();
     assert!(message.contains("waker 3 panics"), "{message}");
     assert_eq!((waker.count(), semaphore.available_permits(), semaphore.waiters()), (97, 0, 0));
-    futures.into_iter().for_each(|future| drop(granted(future)));
+    futures.into_iter().for_each(|future| drop(now(future)));
 }
 
 /// The same by way of a dropped permit, a cancelled head and a cancelled grant.
@@ -154,13 +156,13 @@ fn a_panicking_waker_does_not_stop_a_drop_half_way() {
     let permits = semaphore.try_acquire_many(2).unwrap();
     let (bad, good) = behind(&semaphore);
     assert!(panic_message(|| drop(permits)).is_some());
-    drop((granted(bad), granted(good)));
+    drop((now(bad), now(good)));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 
     let head = queued(semaphore.acquire_many(3));
     let (bad, good) = behind(&semaphore);
     assert!(panic_message(|| drop(head)).is_some());
-    drop((granted(bad), granted(good)));
+    drop((now(bad), now(good)));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 
     let permits = semaphore.try_acquire_many(2).unwrap();
@@ -168,7 +170,7 @@ fn a_panicking_waker_does_not_stop_a_drop_half_way() {
     let (bad, good) = behind(&semaphore);
     drop(permits);
     assert!(panic_message(|| drop(unpolled)).is_some());
-    drop((granted(bad), granted(good)));
+    drop((now(bad), now(good)));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 }
 
@@ -185,7 +187,7 @@ fn a_waker_whose_clone_panics_leaves_no_waiter() {
     assert_eq!(semaphore.waiters(), 1);
     drop(first_poll);
     drop(held);
-    drop(granted(queued_before));
+    drop(now(queued_before));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
 }
 
@@ -202,7 +204,7 @@ fn a_waker_whose_drop_panics_leaves_the_queue_served() {
     assert!(poll_with(head.as_mut(), &bad).is_pending());
     let follower = queued(semaphore.acquire());
     assert!(panic_message(|| drop(head)).unwrap().contains("drop panics"));
-    drop(granted(follower));
+    drop(now(follower));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 }
 
@@ -228,11 +230,11 @@ fn a_waiter_that_comes_again_during_the_wakes_does_not_pass_later_rounds() {
     let others: Vec<_> = (1..100).map(|_| queued(semaphore.acquire())).collect();
     semaphore.release(100);
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (1, 0));
-    others.into_iter().for_each(|other| granted(other).forget());
-    granted(first).forget();
+    others.into_iter().for_each(|other| now(other).forget());
+    now(first).forget();
     semaphore.release(1);
     let again = again.lock().unwrap().take().unwrap();
-    granted(again).forget();
+    now(again).forget();
 }
 
 /// Between two rounds the next waiter may want exactly what is left: that is on its way to it.
@@ -253,8 +255,8 @@ fn permits_on_their_way_to_a_large_request_cannot_be_forgotten() {
     let others: Vec<_> = (1..32).map(|_| queued(semaphore.acquire())).collect();
     let large = queued(semaphore.acquire_many(5));
     semaphore.release(37);
-    assert_eq!(granted(large).num_permits(), 5);
-    drop((granted(first), others));
+    assert_eq!(now(large).num_permits(), 5);
+    drop((now(first), others));
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 37));
 }
 
@@ -277,8 +279,8 @@ fn a_release_between_two_rounds_may_serve_the_rest() {
     let others: Vec<_> = (1..100).map(|_| queued(semaphore.acquire())).collect();
     semaphore.release(102);
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
-    others.into_iter().for_each(|other| granted(other).forget());
-    granted(first).forget();
+    others.into_iter().for_each(|other| now(other).forget());
+    now(first).forget();
 }
 
 /// A release in a wake-up that adds permits between two rounds: they are added to the rest, not lost under it.
@@ -300,9 +302,9 @@ fn permits_released_between_two_rounds_are_not_lost() {
     semaphore.release(42);
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (1, 7));
     semaphore.release(13);
-    others.into_iter().for_each(|other| granted(other).forget());
-    granted(first).forget();
-    granted(large).forget();
+    others.into_iter().for_each(|other| now(other).forget());
+    now(first).forget();
+    now(large).forget();
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
 }
 
