@@ -3,11 +3,11 @@
 //! The first line of a client is the name of its room; the answer is [`WELCOME`]. From then on each line that it sends goes
 //! to everybody in the room. Lines of one sender arrive in the order in which it sent them.
 //!
-//! - **C1** A member is in its room from the welcome until it leaves or is dropped, and its outbox is closed then, under the
+//! - **CR1** A member is in its room from the welcome until it leaves or is dropped, and its outbox is closed then, under the
 //!   room's mutex: a line is in all outboxes or was said after the leaving.
-//! - **C2** Nobody waits for a slow member. Its outbox is bounded, in lines and in bytes; when that is full it is dropped: what
+//! - **CR2** Nobody waits for a slow member. Its outbox is bounded, in lines and in bytes; when that is full it is dropped: what
 //!   is queued is thrown away, and it is told so, if it reads that within the grace time.
-//! - **C3** At the end all rooms are closed in one step, by whoever learns of it first: what one member has heard, all have.
+//! - **CR3** At the end all rooms are closed in one step, by whoever learns of it first: what one member has heard, all have.
 
 use crate::{
     accept::{self, Client, End},
@@ -111,7 +111,7 @@ impl Hall {
         }
     }
 
-    /// Ends all rooms (C3). What is in the outboxes is still written; what is said from now on, nobody hears.
+    /// Ends all rooms (CR3). What is in the outboxes is still written; what is said from now on, nobody hears.
     fn close(&self) {
         for member in self.rooms().drain().flat_map(|(_, members)| members) {
             member.outbox.close();
