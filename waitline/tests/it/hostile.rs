@@ -356,3 +356,33 @@ fn a_handle_is_dropped_though_the_drop_of_the_data_panics() {
         assert_eq!((Arc::strong_count(&queue), queue.lock().len()), (1, 0));
     }
 }
+
+#[test]
+fn a_round_that_panics_wakes_the_waiters_that_it_has_granted() {
+    let office = Arc::new(Office::default());
+    let counters: Vec<_> = (0..3).map(|_| CountingWaker::new()).collect();
+    let mut waits: Vec<_> = counters
+        .iter()
+        .map(|counter| {
+            let mut wait = Box::pin(receive(&office));
+            assert!(counter.poll(wait.as_mut()).is_pending());
+            wait
+        })
+        .collect();
+    // In the first round, and in the second.
+    for (granted, rounds) in [(1, 1), (3, 2)] {
+        let mut round = 0;
+        let message = panic_message(|| {
+            office.queue.lock().wake_in_rounds::<1>(|mut queue, wakers| {
+                round += 1;
+                wakers.push(queue.front::<DESK>().expect("a waiter is left").grant());
+                assert!(round < rounds, "a round that panics");
+                true
+            });
+        });
+        assert_eq!(message.as_deref(), Some("a round that panics"));
+        assert_eq!(counters.iter().map(CountingWaker::count).sum::<usize>(), granted);
+        assert_eq!(office.waiters(), 3 - granted);
+    }
+    assert!(waits.iter_mut().all(|wait| poll_once(wait.as_mut()).is_ready()));
+}
