@@ -14,7 +14,7 @@ use waitline_queue::{GetError, PriorityQueue, PutError, Queue, TryGetError, TryP
 /// Fails where `cargo loom` would be green without having modelled anything.
 #[cfg(not(all(loom, feature = "loom")))]
 #[test]
-fn models_run_under_loom() {
+fn models_run_under_loom_when_loom_is_expected() {
     assert!(std::env::var_os("EXPECT_LOOM").is_none(), "EXPECT_LOOM is set, but this build has no `--cfg loom`");
 }
 
