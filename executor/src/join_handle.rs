@@ -352,12 +352,14 @@ impl JoinError {
         }
     }
 
-    /// Calls `f` with the message of the panic.
-    fn with_message<R>(&self, f: impl FnOnce(Option<&str>) -> R) -> R {
-        let Some(panic) = &self.panic else { return f(None) };
-        let payload = panic.payload.lock().expect("nothing panics while it is locked");
+    /// The message of the panic, if it has one. A copy: the code that it is written to is foreign, so no mutex is held then.
+    fn message(&self) -> Option<String> {
+        let payload = self.panic.as_ref()?.payload.lock().expect("nothing panics while it is locked");
         let payload = &**payload.get();
-        f(payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str)))
+        payload
+            .downcast_ref::<&str>()
+            .map(|text| text.to_string())
+            .or_else(|| payload.downcast_ref::<String>().cloned())
     }
 }
 
@@ -371,7 +373,7 @@ impl fmt::Display for JoinError {
             write!(f, " \"{name}\"")?;
         }
         f.write_str(" panicked")?;
-        self.with_message(|message| message.map_or(Ok(()), |message| write!(f, ": {message}")))
+        self.message().map_or(Ok(()), |message| write!(f, ": {message}"))
     }
 }
 

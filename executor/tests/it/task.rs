@@ -263,3 +263,22 @@ fn handles_are_as_send_as_their_outputs_and_errors_are_errors() {
     static_assertions::assert_not_impl_any!(JoinHandle<Rc<()>>: Send);
     let _: fn(JoinError) -> Box<dyn std::error::Error + Send + Sync> = |error| error.into();
 }
+
+#[test]
+fn an_error_may_be_written_by_a_writer_that_panics_and_then_be_written_again() {
+    use std::fmt::{self, Write};
+
+    /// Panics when the message of the panic arrives.
+    struct Angry;
+    impl Write for Angry {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            assert!(!text.contains("the reason"), "an angry writer");
+            Ok(())
+        }
+    }
+
+    let error = run(async { spawn(async { panic!("the reason") }).await.unwrap_err() });
+    let message = waitline::testing::panic_message(|| _ = write!(Angry, "{error}"));
+    assert_eq!(message.as_deref(), Some("an angry writer"));
+    assert!(error.to_string().ends_with("panicked: the reason"), "{error}");
+}
