@@ -1,12 +1,8 @@
 //! Threads for work that blocks.
 
 use crate::{
-    context,
-    join_handle::JoinHandle,
-    parker::Parker,
-    registry,
-    spawn::spawn_in_context,
-    task::{self, Info, Runtime, TaskId},
+    run::parker::Parker,
+    task::{self, Info, JoinHandle, Runtime, TaskId, registry, runtime as context, spawn::spawn_in_context},
 };
 use async_task::Runnable;
 use parking_lot::Mutex;

@@ -1,6 +1,9 @@
 //! [`Dump`]: the table of unfinished tasks, made from the list of tasks and the record of waits.
 
-use crate::{registry, task::TaskId, time::now};
+use crate::{
+    task::{TaskId, registry},
+    time::now,
+};
 use std::{collections::BTreeSet, fmt, panic::Location};
 use waitline::diagnostics::{self, HeldAs, Holding, Primitive, Target, TaskKey, TaskOrThread, Waiting};
 

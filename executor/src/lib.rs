@@ -110,52 +110,28 @@
 #![deny(unsafe_code)]
 
 mod blocking;
-mod cancel_token;
-mod children;
-#[allow(unsafe_code)]
-mod context;
 mod dump;
-#[allow(unsafe_code)]
-mod executor;
 mod group;
-mod injector;
-mod interval;
-mod join_handle;
 mod key_map;
-#[allow(unsafe_code)]
-mod local;
-mod parker;
-mod registry;
+mod run;
 #[doc(alias = "deterministic")]
 pub mod sim;
-mod sleepers;
-#[allow(unsafe_code)]
-mod spawn;
-mod steal;
-#[allow(unsafe_code)]
 mod task;
-mod task_group;
 mod time;
-mod timer;
-#[allow(unsafe_code)]
-mod workers;
-mod yield_now;
 
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
-pub use cancel_token::{CancelToken, Cancelled};
 #[cfg(feature = "diagnostics")]
 pub use dump::dump;
 pub use dump::{Dump, DumpedTask};
-pub use executor::{Executor, ExecutorBuilder};
-pub use group::{AsCompleted, Gather, ReturnWhen, TryGather, Wait, as_completed, gather, try_gather, wait};
-pub use interval::{Interval, Tick, interval};
-pub use join_handle::{JoinError, JoinHandle};
-pub use local::run;
-pub use spawn::{spawn, spawn_local, spawn_named, spawn_with_cleanup};
-pub use task::TaskId;
-pub use task_group::{JoinAll, JoinNext, TaskGroup};
-pub use time::{Sleep, TimedOut, Timeout, now, sleep, sleep_until, timeout, timeout_at};
-pub use yield_now::{YieldNow, yield_now};
+pub use group::{
+    AsCompleted, CancelToken, Cancelled, Gather, JoinAll, JoinNext, ReturnWhen, TaskGroup, TryGather, Wait,
+    as_completed, gather, try_gather, wait,
+};
+pub use run::{Executor, ExecutorBuilder, run};
+pub use task::{
+    JoinError, JoinHandle, TaskId, YieldNow, spawn, spawn_local, spawn_named, spawn_with_cleanup, yield_now,
+};
+pub use time::{Interval, Sleep, Tick, TimedOut, Timeout, interval, now, sleep, sleep_until, timeout, timeout_at};
 
 /// The primitives of the family: locks and conditions, events and barriers, semaphores, queues and channels.
 ///

@@ -12,19 +12,19 @@ fn models_run_under_loom_when_loom_is_expected() {
 }
 
 #[cfg(all(loom, feature = "loom"))]
-#[path = "../src/injector.rs"]
+#[path = "../src/run/injector.rs"]
 mod injector;
 #[cfg(all(loom, feature = "loom"))]
 #[path = "../src/key_map.rs"]
 mod key_map;
 #[cfg(all(loom, feature = "loom"))]
-#[path = "../src/parker.rs"]
+#[path = "../src/run/parker.rs"]
 mod parker;
 #[cfg(all(loom, feature = "loom"))]
-#[path = "../src/sleepers.rs"]
+#[path = "../src/run/sleepers.rs"]
 mod sleepers;
 #[cfg(all(loom, feature = "loom"))]
-#[path = "../src/steal.rs"]
+#[path = "../src/run/steal.rs"]
 mod steal;
 
 #[cfg(all(loom, feature = "loom"))]

@@ -1,7 +1,7 @@
 //! Fault injection.
 
 use super::scheduler::{try_with_simulation, with_simulation};
-use crate::join_handle::JoinHandle;
+use crate::task::JoinHandle;
 
 /// Returns `true` with a probability of `p` in a simulation, and always `false` outside of one: for fault injection.
 ///

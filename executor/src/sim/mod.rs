@@ -60,8 +60,8 @@ pub use stalled::Stalled;
 pub(crate) use scheduler::Simulation;
 
 use crate::{
-    context::{self, Context},
-    local::EventLoop,
+    run::local::EventLoop,
+    task::runtime::{self as context, Context},
 };
 use scheduler::{Scheduler, with_simulation};
 use std::{

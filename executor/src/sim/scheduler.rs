@@ -6,11 +6,12 @@ use super::{
     stalled::Reason,
 };
 use crate::{
-    context::{self, Job, here},
     dump::Dump,
-    local::{Driver, EventLoop, MainEntry, trim_queue},
-    registry,
-    task::TaskId,
+    run::local::{Driver, EventLoop, MainEntry, trim_queue},
+    task::{
+        TaskId, registry,
+        runtime::{self as context, Job, here},
+    },
 };
 use std::{
     cell::{Cell, RefCell},

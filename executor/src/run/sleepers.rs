@@ -1,6 +1,6 @@
 //! Which workers of an executor sleep, and which one to wake.
 
-use crate::parker::Parker;
+use super::parker::Parker;
 use std::time::Instant;
 use waitline::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 

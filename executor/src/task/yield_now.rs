@@ -1,6 +1,6 @@
 //! Giving the other tasks a turn.
 
-use crate::task::polled_after_ready;
+use super::polled_after_ready;
 use std::{
     future::Future,
     pin::Pin,

@@ -1,11 +1,10 @@
 //! The executor with several threads: its public type.
 
-use crate::{
-    context::{self, Context, here_if_running},
-    join_handle::JoinHandle,
+use super::workers::Workers;
+use crate::task::{
+    Body, JoinHandle,
+    runtime::{self as context, Context, here_if_running},
     spawn::is_large,
-    task::Body,
-    workers::Workers,
 };
 use std::{
     fmt,

@@ -1,12 +1,12 @@
 //! Tasks: the cell around a spawned future, with its cancellation, its panics and its wakes.
 
+use super::{
+    JoinError, JoinHandle, registry,
+    runtime::{self as context, Job},
+};
 use crate::{
     blocking,
-    context::{self, Job},
-    join_handle::{JoinError, JoinHandle},
-    local::EventLoop,
-    registry,
-    workers::Workers,
+    run::{local::EventLoop, workers::Workers},
 };
 use async_task::{Builder, Runnable};
 use pin_project_lite::pin_project;

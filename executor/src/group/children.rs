@@ -1,9 +1,8 @@
 //! Several futures inside one. Each has its own waker, so that only those that were woken are polled.
 
 use crate::{
-    context,
     key_map::{KeyMap, trim},
-    task::{Quiet, swallow},
+    task::{Quiet, runtime as context, swallow},
 };
 use parking_lot::Mutex;
 use std::{

@@ -1,9 +1,9 @@
 //! Sleeping and timeouts.
 
-use crate::{
-    context::{self, with_context},
-    task::polled_after_ready,
-    timer::{Fate, TimerKey},
+use super::timer::{Fate, TimerKey};
+use crate::task::{
+    polled_after_ready,
+    runtime::{self as context, with_context},
 };
 use pin_project_lite::pin_project;
 use std::{

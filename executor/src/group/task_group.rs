@@ -1,10 +1,9 @@
 //! Tasks that belong together.
 
-use crate::{
-    children::Children,
-    join_handle::{JoinError, JoinHandle},
+use super::children::Children;
+use crate::task::{
+    JoinError, JoinHandle, TaskId, polled_after_ready,
     spawn::{spawn_in_context, spawn_local_in_context},
-    task::{TaskId, polled_after_ready},
 };
 use std::{
     fmt,

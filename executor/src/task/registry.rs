@@ -1,7 +1,7 @@
 //! The registry of unfinished tasks, for reports. It is kept in simulations, and everywhere with the feature
 //! `diagnostics`.
 
-use crate::task::{Name, TaskId};
+use super::{Name, TaskId};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, panic::Location};
 use waitline::diagnostics::TaskKey;

@@ -1,16 +1,13 @@
 //! The event loop on several threads.
 
+use super::{injector::Injector, local::TURNS_BETWEEN_LOOKS, sleepers::Sleepers, steal::StealQueue};
 use crate::{
-    context::{self, Context, here, here_if_running},
-    injector::Injector,
-    join_handle::JoinHandle,
     key_map::KeyMap,
-    local::TURNS_BETWEEN_LOOKS,
-    registry,
-    sleepers::Sleepers,
-    steal::StealQueue,
-    task::{self, Info, Name, Outcome, Runtime, TaskId},
-    timer::{Timers, fire},
+    task::{
+        self, Info, JoinHandle, Name, Outcome, Runtime, TaskId, registry,
+        runtime::{self as context, Context, here, here_if_running},
+    },
+    time::timer::{Timers, fire},
 };
 use async_task::Runnable;
 use parking_lot::Mutex;

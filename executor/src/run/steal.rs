@@ -12,7 +12,7 @@ use waitline::sync::{
 /// Invariants:
 ///
 /// - SQ1: `len` changes only under the mutex, and then is the number of items. So it can be read as a hint without the
-///   mutex, and a thread that goes to sleep relies on it as described at [`Sleepers`](crate::sleepers::Sleepers).
+///   mutex, and a thread that goes to sleep relies on it as described at [`Sleepers`](super::sleepers::Sleepers).
 /// - SQ2: no thread holds the mutexes of two queues at once, so thieves cannot deadlock.
 pub(crate) struct StealQueue<T> {
     items: Mutex<VecDeque<T>>,

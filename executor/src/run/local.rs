@@ -1,14 +1,13 @@
 //! The event loop on one thread.
 
+use super::{injector::Injector, parker::Parker};
 use crate::{
-    context::{self, Context, Job, here, here_if_running},
-    injector::Injector,
-    join_handle::JoinHandle,
     key_map::trim,
-    parker::Parker,
-    registry,
-    task::{self, Info, Name, Outcome, Runtime, TaskId},
-    timer::{Timers, fire},
+    task::{
+        self, Info, JoinHandle, Name, Outcome, Runtime, TaskId, registry,
+        runtime::{self as context, Context, Job, here, here_if_running},
+    },
+    time::timer::{Timers, fire},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -81,7 +80,7 @@ pub fn run<F: Future>(future: F) -> F::Output {
 ///
 /// Invariants:
 ///
-/// - EL1: the run queue and the map of tasks are in the thread-local [`Here`](crate::context::Here), and only the
+/// - EL1: the run queue and the map of tasks are in the thread-local [`Here`](crate::task::runtime::Here), and only the
 ///   thread that runs the loop uses them. Other threads go through `injector` and `cancels`, then unpark the loop.
 /// - EL2: a task is in the map from its spawn until its future is dropped, and `run` does not return before the map is
 ///   empty. So no other thread polls or drops a future, and no `Runnable` is left behind.

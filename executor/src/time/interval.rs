@@ -1,9 +1,7 @@
 //! Ticks at regular intervals.
 
-use crate::{
-    task::polled_after_ready,
-    time::{Sleep, now},
-};
+use super::{Sleep, now};
+use crate::task::polled_after_ready;
 use pin_project_lite::pin_project;
 use std::{
     future::Future,

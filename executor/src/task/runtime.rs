@@ -1,13 +1,11 @@
 //! What a thread knows about the runtime that it is running.
 
 use crate::{
-    join_handle::JoinHandle,
     key_map::KeyMap,
-    local::EventLoop,
+    run::{local::EventLoop, workers::Workers},
     sim::Simulation,
-    task::{Info, Name, Outcome, TaskId},
-    timer::{TimerKey, Timers},
-    workers::Workers,
+    task::{Info, JoinHandle, Name, Outcome, TaskId},
+    time::timer::{TimerKey, Timers},
 };
 use async_task::Runnable;
 use std::{

@@ -1,10 +1,7 @@
 //! Waiting for several futures.
 
-use crate::{
-    children::Children,
-    join_handle::{JoinError, JoinHandle},
-    task::{TaskId, polled_after_ready},
-};
+use super::children::Children;
+use crate::task::{JoinError, JoinHandle, TaskId, polled_after_ready};
 use futures_lite::Stream;
 use std::{
     fmt,

@@ -1,9 +1,6 @@
 //! The handle of a task, and the error of a task without output.
 
-use crate::{
-    context,
-    task::{ABANDONED, Info, Outcome, PENDING, Quiet, TAKEN, TaskId, polled_after_ready, swallow},
-};
+use super::{ABANDONED, Info, Outcome, PENDING, Quiet, TAKEN, TaskId, polled_after_ready, runtime as context, swallow};
 use async_task::Task;
 use std::{
     any::Any,

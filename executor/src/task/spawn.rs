@@ -1,9 +1,9 @@
 //! Spawning tasks.
 
-use crate::{
-    context::{self, Context, with_context},
-    join_handle::{JoinError, JoinHandle},
-    task::{Body, Info, Name, Outcome, swallow},
+use super::{
+    Body, Info, JoinError, JoinHandle, Name, Outcome,
+    runtime::{self as context, Context, with_context},
+    swallow,
 };
 use pin_project_lite::pin_project;
 use std::{

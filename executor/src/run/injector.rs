@@ -13,7 +13,7 @@ use waitline::sync::{
 ///
 /// - IJ1: `filled` changes only under the mutex, and then says whether `items` has any.
 /// - IJ2: `push` sets `filled` before its caller unparks, and a parker registers itself before it reads `filled`. Both
-///   sides have a full fence in between (see [`Parker`](crate::parker::Parker)), so one of them sees the other.
+///   sides have a full fence in between (see [`Parker`](super::parker::Parker)), so one of them sees the other.
 pub(crate) struct Injector<T> {
     items: Mutex<VecDeque<T>>,
     filled: AtomicBool,
