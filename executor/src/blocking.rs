@@ -2,7 +2,11 @@
 
 use crate::{
     run::parker::Parker,
-    task::{self, Info, JoinHandle, Runtime, TaskId, registry, runtime as context, spawn::spawn_in_context},
+    task::{
+        self, Info, JoinHandle, TaskId, registry,
+        runtime::{self, Runtime},
+        spawn::spawn_by,
+    },
 };
 use async_task::Runnable;
 use parking_lot::Mutex;
@@ -191,15 +195,15 @@ impl ThreadPool {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        if context::is_simulated() {
-            return spawn_in_context(caller, None, Call(Some(f)));
+        if runtime::try_with_runtime(|runtime| runtime.takes_blocking_calls()) == Some(true) {
+            return spawn_by(caller, None, Call(Some(f)));
         }
         let id = TaskId::next();
+        let (job, handle) = task::build(Info::new(None, self.shared.clone()), Call(Some(f)));
+        job.metadata().enrol(id, 0);
         if registry::ALWAYS {
-            registry::add(ptr::null(), id, &None, Location::caller());
+            registry::add(self.shared.address(), id, &None, Location::caller());
         }
-        let info = Info::new(id, None, 0, Runtime::Blocking(self.shared.clone()));
-        let (job, handle) = task::build(info, Call(Some(f)));
         if let Err(error) = self.shared.submit(id, job) {
             panic!("`{caller}` cannot start a first thread: {error}");
         }
@@ -284,14 +288,6 @@ impl Shared {
         job
     }
 
-    /// Ends a job that is marked as cancelled, if it has not begun.
-    pub(crate) fn end_cancelled(&self, id: TaskId) {
-        if let Some(job) = self.take_back(id) {
-            // Drops the closure and wakes the task that awaits the handle.
-            job.run();
-        }
-    }
-
     /// The life of a thread.
     fn work(self: Arc<Self>) {
         POOL.set(self.address());
@@ -350,6 +346,37 @@ impl Shared {
         // Only the drop waits here.
         self.ended.unpark();
         *threads
+    }
+}
+
+/// Each job has one turn, by a thread of the pool, and is never woken.
+impl Runtime for Shared {
+    fn is_closing(&self) -> bool {
+        false
+    }
+
+    fn schedule(&self, _: Runnable<Info>, _: Option<usize>) {
+        unreachable!("a job is scheduled once, by `submit`")
+    }
+
+    /// Ends the job, if it has not begun.
+    fn end_cancelled(&self, job: &Info) {
+        if let Some(job) = self.take_back(job.id()) {
+            // Drops the closure and wakes the task that awaits the handle.
+            job.run();
+        }
+    }
+
+    fn forget(&self, job: &Info) {
+        if registry::ALWAYS {
+            registry::remove(self.address(), job.id());
+        }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a blocking pool")
     }
 }
 

@@ -79,6 +79,14 @@ pub fn dump() -> Dump {
     Dump::of(None)
 }
 
+#[cfg(feature = "diagnostics")]
+impl crate::Executor {
+    /// The unfinished tasks of this executor, and what each waits for, at this moment; see [`dump`](crate::dump()).
+    pub fn dump(&self) -> Dump {
+        Dump::of(Some(self.address()))
+    }
+}
+
 impl Dump {
     /// The tasks of the runtime at this address, or all.
     pub(crate) fn of(runtime: Option<*const ()>) -> Self {

@@ -110,10 +110,12 @@
 #![deny(unsafe_code)]
 
 mod blocking;
+#[cfg(any(feature = "sim", feature = "diagnostics"))]
 mod dump;
 mod group;
 mod key_map;
 mod run;
+#[cfg(feature = "sim")]
 #[doc(alias = "deterministic")]
 pub mod sim;
 mod task;
@@ -122,6 +124,7 @@ mod time;
 pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
 #[cfg(feature = "diagnostics")]
 pub use dump::dump;
+#[cfg(any(feature = "sim", feature = "diagnostics"))]
 pub use dump::{Dump, DumpedTask};
 pub use group::{
     AsCompleted, CancelToken, Cancelled, Gather, JoinAll, JoinNext, ReturnWhen, TaskGroup, TryGather, Wait,
@@ -158,5 +161,6 @@ struct Readme;
 #[doc = include_str!("../docs/from-asyncio.md")]
 pub mod from_asyncio {}
 
+#[cfg(feature = "sim")]
 #[doc = include_str!("../docs/simulation.md")]
 pub mod simulation {}

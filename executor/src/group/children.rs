@@ -2,7 +2,7 @@
 
 use crate::{
     key_map::{KeyMap, trim},
-    task::{Quiet, runtime as context, swallow},
+    task::{Quiet, runtime, swallow},
 };
 use parking_lot::Mutex;
 use std::{
@@ -132,9 +132,9 @@ impl<F: Future> Children<F> {
             let waker = Waker::from(child.clone());
             let mut cx = Context::from_waker(&waker);
             // A handle does not panic, unless it is polled again.
-            let own_waker = self.is_quiet.then(|| context::set_own_waker(waker.data()));
+            let own_waker = self.is_quiet.then(|| runtime::set_own_waker(waker.data()));
             let polled = future.as_mut().poll(&mut cx);
-            own_waker.map(context::set_own_waker);
+            own_waker.map(runtime::set_own_waker);
             if let Poll::Ready(output) = polled {
                 drop(self.children.remove(index));
                 return Poll::Ready(Some((index, output)));

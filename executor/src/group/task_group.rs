@@ -3,7 +3,7 @@
 use super::children::Children;
 use crate::task::{
     JoinError, JoinHandle, TaskId, polled_after_ready,
-    spawn::{spawn_in_context, spawn_local_in_context},
+    spawn::{spawn_by, spawn_local_by},
 };
 use std::{
     fmt,
@@ -102,7 +102,7 @@ impl<T> TaskGroup<T> {
         F: Future<Output = T> + Send + 'static,
         T: Send + 'static,
     {
-        self.push(spawn_in_context("TaskGroup::spawn", None, future))
+        self.push(spawn_by("TaskGroup::spawn", None, future))
     }
 
     /// Spawns a member that is not `Send`, as [`spawn_local`](crate::spawn_local) does.
@@ -131,7 +131,7 @@ impl<T> TaskGroup<T> {
         F: Future<Output = T> + 'static,
         T: 'static,
     {
-        self.push(spawn_local_in_context("TaskGroup::spawn_local", future))
+        self.push(spawn_local_by("TaskGroup::spawn_local", future))
     }
 
     fn push(&mut self, handle: JoinHandle<T>) -> TaskId {

@@ -2,8 +2,8 @@
 
 use super::workers::Workers;
 use crate::task::{
-    Body, JoinHandle,
-    runtime::{self as context, Context, here_if_running},
+    self, Info, JoinHandle,
+    runtime::{self, Runtime, Seat},
     spawn::is_large,
 };
 use std::{
@@ -90,12 +90,12 @@ impl Executor {
     #[doc(alias = "block_on")]
     #[track_caller]
     pub fn run<F: Future>(&self, future: F) -> F::Output {
-        let entered = context::enter("Executor::run", Context::Workers(self.workers.clone()), None);
+        let entered = runtime::enter("Executor::run", self.workers.clone(), Seat::Guest);
         let mut future = pin!(future);
         let polls = poll_fn(|cx| {
-            context::set_own_waker(cx.waker().data());
+            runtime::set_own_waker(cx.waker().data());
             let polled = future.as_mut().poll(cx);
-            context::set_own_waker(ptr::null());
+            runtime::set_own_waker(ptr::null());
             polled
         });
         let output = futures_lite::future::block_on(polls);
@@ -122,10 +122,9 @@ impl Executor {
         if is_large::<F>() { self.spawn_small(Box::pin(future)) } else { self.spawn_small(future) }
     }
 
-    /// The unfinished tasks of this executor, and what each waits for, at this moment; see [`dump`](crate::dump()).
-    #[cfg(feature = "diagnostics")]
-    pub fn dump(&self) -> crate::Dump {
-        crate::Dump::of(Some(self.workers.address()))
+    /// Identifies its tasks in reports.
+    pub(crate) fn address(&self) -> *const () {
+        self.workers.address()
     }
 
     #[track_caller]
@@ -133,8 +132,9 @@ impl Executor {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        // SAFETY: the future and its output may be used and dropped anywhere, at any time.
-        unsafe { self.workers.spawn(None, Location::caller(), |info| Body::new(info, future)) }
+        let (runnable, handle) = task::build(Info::new(None, self.workers.clone()), future);
+        self.workers.adopt(runnable, Location::caller());
+        handle
     }
 }
 
@@ -147,7 +147,7 @@ impl Default for Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         self.workers.close();
-        if here_if_running(self.workers.address(), |here| here.worker.get()).flatten().is_some() {
+        if runtime::is_worker_of(self.address()) {
             return;
         }
         for thread in self.threads.drain(..) {

@@ -4,11 +4,12 @@ use super::{injector::Injector, parker::Parker};
 use crate::{
     key_map::trim,
     task::{
-        self, Info, JoinHandle, Name, Outcome, Runtime, TaskId, registry,
-        runtime::{self as context, Context, Job, here, here_if_running},
+        Info, TaskId, registry,
+        runtime::{self, Fate, Job, Runtime, Seat, TimerKey, here, here_if_running},
     },
     time::timer::{Timers, fire},
 };
+use async_task::Runnable;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -18,9 +19,11 @@ use std::{
     ptr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Poll, Wake, Waker},
+    thread,
+    time::Instant,
 };
 use waitline::diagnostics::{self, Announced};
 
@@ -58,30 +61,104 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 #[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
-    // Not in the closure, which would lose the caller's location.
-    let location = Location::caller();
-    let this = Arc::new(EventLoop::new());
-    let entered = context::enter("run", Context::Loop(this.clone()), None);
-    let listed = registry::ALWAYS.then(|| MainEntry::new(&this, location));
-    let driver = Driver::new(&this);
-    // `future` is dropped inside, where its destructor may still spawn and wake.
-    let outcome = catch_unwind(AssertUnwindSafe(|| driver.run_main(future, || Some(driver.next_job()))));
-    driver.cancel_tasks(|| Some(driver.next_job()));
-    drop(listed);
-    drop(entered);
-    this.timers.end();
+    let (outcome, ()) = drive("run", Location::caller(), Live::default(), future);
     match outcome {
         Ok(output) => output.expect("a loop always has a next turn, or sleeps"),
         Err(panic) => resume_unwind(panic),
     }
 }
 
+/// All in which live and simulated runs of a loop differ.
+pub(crate) trait Driver {
+    /// What is left of a run.
+    type End;
+
+    /// Whether the tasks are numbered from 1 and are always listed, instead of sharing the numbers of the process.
+    const HAS_OWN_IDS: bool;
+
+    /// Whether blocking calls become tasks of the loop.
+    const TAKES_BLOCKING_CALLS: bool;
+
+    /// Prepares this thread, and its clock. It has just entered the loop.
+    fn start(&self);
+
+    /// The next turn. None if there will be none.
+    fn next_job(&self, turns: &Turns<'_>) -> Option<Job>;
+
+    /// Undoes what `start` did.
+    fn finish(self) -> Self::End;
+}
+
+/// The driver of [`run`]: FIFO, with the time and the threads of the system.
+#[derive(Default)]
+struct Live {
+    turn: Cell<u32>,
+}
+
+impl Driver for Live {
+    type End = ();
+
+    const HAS_OWN_IDS: bool = false;
+    const TAKES_BLOCKING_CALLS: bool = false;
+
+    fn start(&self) {}
+
+    /// Sleeps until there is a turn.
+    #[inline]
+    fn next_job(&self, turns: &Turns<'_>) -> Option<Job> {
+        loop {
+            let turn = self.turn.get().wrapping_add(1);
+            self.turn.set(turn);
+            if turn % TURNS_BETWEEN_LOOKS == 0 {
+                turns.trim_queue();
+                turns.look_outside();
+            }
+            if let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
+                return Some(job);
+            }
+            turns.look_outside();
+            if here(|here| here.queue.borrow().is_empty()) {
+                turns.sleep();
+            }
+        }
+    }
+
+    fn finish(self) {}
+}
+
+/// Runs `future` as the main task of a new loop, and ends the loop. There is no output if the driver has no next turn.
+///
+/// # Panics
+///
+/// If this thread is already running an event loop. `caller` is the public function that was called.
+#[track_caller]
+pub(crate) fn drive<D: Driver, F: Future>(
+    caller: &str,
+    location: &'static Location<'static>,
+    driver: D,
+    future: F,
+) -> (thread::Result<Option<F::Output>>, D::End) {
+    let this = Arc::new(EventLoop::new(D::HAS_OWN_IDS, D::TAKES_BLOCKING_CALLS));
+    let entered = runtime::enter(caller, this.clone(), Seat::Loop);
+    driver.start();
+    let listed = this.is_listed().then(|| MainEntry::new(&this, location));
+    let turns = Turns { event_loop: &this, jobs: RefCell::default(), due: RefCell::default() };
+    // `future` is dropped inside, where its destructor may still spawn and wake.
+    let outcome = catch_unwind(AssertUnwindSafe(|| turns.run_main(&driver, future)));
+    turns.cancel_tasks(&driver);
+    drop(listed);
+    let end = driver.finish();
+    drop(entered);
+    this.timers.end();
+    (outcome, end)
+}
+
 /// The part of a loop that other threads can reach.
 ///
 /// Invariants:
 ///
-/// - EL1: the run queue and the map of tasks are in the thread-local [`Here`](crate::task::runtime::Here), and only the
-///   thread that runs the loop uses them. Other threads go through `injector` and `cancels`, then unpark the loop.
+/// - EL1: the run queue and the map of tasks are in the thread-local [`Here`](runtime::Here), and only the thread that
+///   runs the loop uses them. Other threads go through `injector` and `cancels`, then unpark the loop.
 /// - EL2: a task is in the map from its spawn until its future is dropped, and `run` does not return before the map is
 ///   empty. So no other thread polls or drops a future, and no `Runnable` is left behind.
 #[derive(Debug)]
@@ -90,15 +167,18 @@ pub(crate) struct EventLoop {
     /// The keys of tasks that other threads have cancelled.
     cancels: Injector<u64>,
     parker: Parker,
-    pub(crate) timers: Timers,
+    timers: Timers,
     /// Whether the main future is already in a queue.
     main_queued: AtomicBool,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
+    /// The last id of a task, if they do not share the numbers of the process.
+    own_ids: Option<AtomicU64>,
+    takes_blocking_calls: bool,
 }
 
 impl EventLoop {
-    pub(crate) fn new() -> Self {
+    fn new(has_own_ids: bool, takes_blocking_calls: bool) -> Self {
         Self {
             injector: Injector::new(),
             cancels: Injector::new(),
@@ -106,6 +186,8 @@ impl EventLoop {
             timers: Timers::new(),
             main_queued: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            own_ids: has_own_ids.then(AtomicU64::default),
+            takes_blocking_calls,
         }
     }
 
@@ -120,72 +202,19 @@ impl EventLoop {
         diagnostics::enter(|| diagnostics::Task { key: key(), describe: registry::describe })
     }
 
-    /// Whether the calling thread runs this loop.
-    #[inline]
-    pub(crate) fn is_here(&self) -> bool {
-        here_if_running(self.address(), |_| ()).is_some()
-    }
-
-    /// Adds a turn at the end of the run queue, on the thread of the loop.
-    #[inline]
-    pub(crate) fn push(job: Job) {
-        here(|here| here.queue.borrow_mut().push_back(job));
-    }
-
     /// Adds a turn from another thread.
     #[cold]
-    pub(crate) fn inject(&self, job: Job) {
+    fn inject(&self, job: Job) {
         // After the end of the loop this can only be `Job::Main`, once (EL2). It is never run, and is freed with
         // `self`.
         self.injector.push(job);
         self.parker.unpark();
     }
 
+    /// Whether reports know its tasks.
     #[inline]
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
-    }
-
-    /// Spawns a task on the loop of this thread, which is `self`.
-    ///
-    /// # Safety
-    ///
-    /// The body must be 'static except for its info.
-    pub(crate) unsafe fn spawn<'a, B, T>(
-        self: &Arc<Self>,
-        here: &context::Here,
-        name: Name,
-        location: &'static Location<'static>,
-        make_body: impl FnOnce(&'a Info) -> B,
-    ) -> JoinHandle<T>
-    where
-        B: Future<Output = Outcome<T>> + 'a,
-    {
-        let mut tasks = here.tasks.borrow_mut();
-        let (key, entry) = tasks.vacant_entry();
-        let id = if registry::ALWAYS || context::is_simulated() {
-            registry::add(self.address(), here.next_task_id(), &name, location)
-        } else {
-            TaskId::next()
-        };
-        let info = Info::new(id, name, key, Runtime::Loop(self.clone()));
-        // SAFETY: by EL1 and EL2 only this thread runs and drops the runnable.
-        let (runnable, handle) = unsafe { task::build_unchecked(info, make_body) };
-        entry.insert(runnable.waker());
-        drop(tasks);
-        here.queue.borrow_mut().push_back(Job::Task(runnable));
-        handle
-    }
-
-    /// Removes the task `id`, which is at `key`, from the map. Called by the thread of the loop when the future is
-    /// dropped.
-    #[inline]
-    pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
-        if registry::ALWAYS || context::is_simulated() {
-            registry::remove(self.address(), id);
-        }
-        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().remove(key));
-        drop(waker);
+    fn is_listed(&self) -> bool {
+        registry::ALWAYS || self.own_ids.is_some()
     }
 
     /// Wakes the task at `key`, so that it is polled and sees its cancellation.
@@ -201,11 +230,72 @@ impl EventLoop {
     }
 }
 
+impl Runtime for EventLoop {
+    #[inline]
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    fn schedule(&self, runnable: Runnable<Info>, _: Option<usize>) {
+        self.inject(Job::Task(runnable));
+    }
+
+    fn end_cancelled(&self, task: &Info) {
+        self.wake_task(task.key());
+    }
+
+    /// By EL1 and EL2, only this thread runs and drops the runnable.
+    fn adopt(&self, runnable: Runnable<Info>, location: &'static Location<'static>) {
+        let id = match &self.own_ids {
+            Some(last) => TaskId(last.fetch_add(1, Ordering::Relaxed) + 1),
+            None => TaskId::next(),
+        };
+        if self.is_listed() {
+            registry::add(self.address(), id, &runnable.metadata().name, location);
+        }
+        here(|here| {
+            let key = here.tasks.borrow_mut().insert(runnable.waker());
+            runnable.metadata().enrol(id, key);
+            here.queue.borrow_mut().push_back(Job::Task(runnable));
+        });
+    }
+
+    /// Called by the thread of the loop.
+    fn forget(&self, task: &Info) {
+        if self.is_listed() {
+            registry::remove(self.address(), task.id());
+        }
+        let waker = here_if_running(self.address(), |here| here.tasks.borrow_mut().remove(task.key()));
+        drop(waker);
+    }
+
+    fn is_local(&self) -> bool {
+        true
+    }
+
+    fn takes_blocking_calls(&self) -> bool {
+        self.takes_blocking_calls
+    }
+
+    fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
+        // Its thread is the caller, so it is awake, and it checks the timers before it parks.
+        self.timers.insert(deadline, waker).0
+    }
+
+    fn update_timer(&self, timer: TimerKey, waker: &Waker) -> Fate {
+        self.timers.update(timer, waker)
+    }
+
+    fn remove_timer(&self, timer: TimerKey) -> bool {
+        self.timers.remove(timer)
+    }
+}
+
 /// Keeps the main future of a loop in the list of tasks.
-pub(crate) struct MainEntry<'a>(&'a EventLoop);
+struct MainEntry<'a>(&'a EventLoop);
 
 impl<'a> MainEntry<'a> {
-    pub(crate) fn new(this: &'a EventLoop, location: &'static Location<'static>) -> Self {
+    fn new(this: &'a EventLoop, location: &'static Location<'static>) -> Self {
         registry::add(this.address(), TaskId::MAIN, &None, location);
         Self(this)
     }
@@ -227,46 +317,40 @@ impl Wake for EventLoop {
         // Ordering: AcqRel pairs with the swap in `run_main`. Everything before this wake happens before the poll after
         // it, even if the main future is already queued and this call does nothing else.
         if !self.main_queued.swap(true, Ordering::AcqRel) {
-            if self.is_here() { Self::push(Job::Main) } else { self.inject(Job::Main) }
+            let here = here_if_running(self.address(), |here| here.queue.borrow_mut().push_back(Job::Main));
+            if here.is_none() {
+                self.inject(Job::Main);
+            }
         }
     }
 }
 
-/// The driver of a loop, on its thread.
-pub(crate) struct Driver<'a> {
-    event_loop: &'a Arc<EventLoop>,
-    turn: Cell<u32>,
+/// The turns of a loop, on its thread.
+pub(crate) struct Turns<'a> {
+    pub(crate) event_loop: &'a Arc<EventLoop>,
     /// The buffers of `look_outside`, kept between calls.
     jobs: RefCell<VecDeque<Job>>,
     due: RefCell<Vec<Waker>>,
 }
 
-impl<'a> Driver<'a> {
-    pub(crate) fn new(event_loop: &'a Arc<EventLoop>) -> Self {
-        Self { event_loop, turn: Cell::new(0), jobs: RefCell::default(), due: RefCell::default() }
-    }
-
-    /// Polls `future` and the tasks in the order of `next_job`. None if there is no next job.
+impl Turns<'_> {
+    /// Polls `future` and the tasks in the order of the driver. None if it has no next turn.
     #[inline]
-    pub(crate) fn run_main<F: Future>(
-        &self,
-        future: F,
-        mut next_job: impl FnMut() -> Option<Job>,
-    ) -> Option<F::Output> {
+    fn run_main<F: Future>(&self, driver: &impl Driver, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         let waker = Waker::from(self.event_loop.clone());
         let mut cx = std::task::Context::from_waker(&waker);
         waker.wake_by_ref();
         loop {
-            match next_job()? {
+            match driver.next_job(self)? {
                 Job::Task(runnable) => _ = runnable.run(),
                 Job::Main => {
                     // Ordering: see `wake_by_ref`. Before the poll, so that a wake during it counts.
                     self.event_loop.main_queued.swap(false, Ordering::AcqRel);
                     let _announced = self.event_loop.announce_main();
-                    context::set_own_waker(waker.data());
+                    runtime::set_own_waker(waker.data());
                     let polled = future.as_mut().poll(&mut cx);
-                    context::set_own_waker(ptr::null());
+                    runtime::set_own_waker(ptr::null());
                     if let Poll::Ready(output) = polled {
                         return Some(output);
                     }
@@ -275,43 +359,41 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Cancels all tasks, including those that destructors spawn from now on, and runs until there is no task or no
-    /// next job.
-    pub(crate) fn cancel_tasks(&self, mut next_job: impl FnMut() -> Option<Job>) {
+    /// Cancels all tasks, including those that destructors spawn from now on, and runs until there is no task.
+    fn cancel_tasks(&self, driver: &impl Driver) {
         self.event_loop.closing.store(true, Ordering::Relaxed);
-        let wakers: Vec<Waker> = here(|here| here.tasks.borrow().values().cloned().collect());
-        for waker in wakers {
-            waker.wake();
-        }
-        while here(|here| !here.tasks.borrow().is_empty()) {
-            match next_job() {
+        self.wake_tasks();
+        while has_tasks() {
+            match driver.next_job(self) {
                 Some(Job::Task(runnable)) => _ = runnable.run(),
                 Some(Job::Main) => {}
-                None => return,
+                // Only cleanups that wait for ever can be left.
+                None => self.abandon_tasks(),
             }
         }
         // At most a wake-up of the main future is left.
         here(|here| here.queue.borrow_mut().clear());
     }
 
-    /// The next turn. Sleeps until there is one.
-    #[inline]
-    fn next_job(&self) -> Job {
-        loop {
-            let turn = self.turn.get().wrapping_add(1);
-            self.turn.set(turn);
-            if turn % TURNS_BETWEEN_LOOKS == 0 {
-                trim_queue();
-                self.look_outside();
-            }
-            if let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
-                return job;
-            }
+    /// Drops the tasks that are left, and those that are spawned meanwhile.
+    #[cold]
+    fn abandon_tasks(&self) {
+        while has_tasks() {
+            self.wake_tasks();
             self.look_outside();
-            if here(|here| here.queue.borrow().is_empty()) {
-                self.sleep();
+            // Dropped one by one, outside of the borrow: their destructors may spawn and wake.
+            while let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
+                if let Job::Task(runnable) = &job {
+                    runnable.metadata().abandon();
+                }
+                drop(job);
             }
         }
+    }
+
+    fn wake_tasks(&self) {
+        let wakers: Vec<Waker> = here(|here| here.tasks.borrow().values().cloned().collect());
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// Takes in the work from other threads, and fires the timers that are due.
@@ -333,17 +415,26 @@ impl<'a> Driver<'a> {
         fire(&mut due);
     }
 
+    /// The time of the next timer.
+    pub(crate) fn next_timer(&self) -> Option<Instant> {
+        self.event_loop.timers.next()
+    }
+
+    /// Releases the unused capacity of the run queue.
+    pub(crate) fn trim_queue(&self) {
+        here(|here| trim(&mut here.queue.borrow_mut()));
+    }
+
     /// Parks until another thread has work or the next timer is due.
     #[cold]
     fn sleep(&self) {
-        trim_queue();
+        self.trim_queue();
         let this = self.event_loop;
-        let deadline = this.timers.next();
-        this.parker.park(deadline, || !this.injector.is_empty() || !this.cancels.is_empty());
+        this.parker.park(self.next_timer(), || !this.injector.is_empty() || !this.cancels.is_empty());
     }
 }
 
-/// Releases the unused capacity of the run queue.
-pub(crate) fn trim_queue() {
-    here(|here| trim(&mut here.queue.borrow_mut()));
+/// Whether the loop of this thread has unfinished tasks.
+fn has_tasks() -> bool {
+    here(|here| !here.tasks.borrow().is_empty())
 }

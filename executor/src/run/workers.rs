@@ -4,8 +4,8 @@ use super::{injector::Injector, local::TURNS_BETWEEN_LOOKS, sleepers::Sleepers, 
 use crate::{
     key_map::KeyMap,
     task::{
-        self, Info, JoinHandle, Name, Outcome, Runtime, TaskId, registry,
-        runtime::{self as context, Context, here, here_if_running},
+        Info, TaskId, registry,
+        runtime::{self, Fate, Runtime, Seat, TimerKey},
     },
     time::timer::{Timers, fire},
 };
@@ -14,13 +14,13 @@ use parking_lot::Mutex;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    future::Future,
     panic::Location,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::Waker,
+    time::Instant,
 };
 
 /// What the threads of an executor share.
@@ -34,8 +34,8 @@ use std::{
 pub(crate) struct Workers {
     queues: Box<[StealQueue<Runnable<Info>>]>,
     injector: Injector<Runnable<Info>>,
-    pub(crate) sleepers: Sleepers,
-    pub(crate) timers: Timers,
+    sleepers: Sleepers,
+    timers: Timers,
     /// The wakers of the unfinished tasks.
     tasks: Mutex<KeyMap<Waker>>,
     /// Whether every task counts as cancelled.
@@ -69,85 +69,6 @@ impl Workers {
         self.tasks.lock().len()
     }
 
-    /// Adds a turn: to the queue of the calling worker, or, on another thread, to the injector.
-    pub(crate) fn schedule(runnable: Runnable<Info>) {
-        let Runtime::Workers(this) = runnable.metadata().runtime() else {
-            unreachable!("the caller has looked at the runtime");
-        };
-        // As soon as another thread can see the runnable, the cell may be freed, with its reference to the executor. A
-        // worker has its own reference; other threads clone one for this call.
-        if here_if_running(this.address(), |here| here.worker.get()).flatten().is_some() {
-            here(|here| {
-                here.with_worker(|this, worker| {
-                    this.queues[worker].push(runnable);
-                    this.sleepers.work_published();
-                });
-            });
-        } else {
-            let this = this.clone();
-            this.injector.push(runnable);
-            this.sleepers.work_published();
-        }
-    }
-
-    #[inline]
-    pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Relaxed)
-    }
-
-    /// Spawns a task.
-    ///
-    /// # Safety
-    ///
-    /// The body must be 'static except for its info. The body and its output must be `Send`.
-    pub(crate) unsafe fn spawn<'a, B, T>(
-        self: &Arc<Self>,
-        name: Name,
-        location: &'static Location<'static>,
-        make: impl FnOnce(&'a Info) -> B,
-    ) -> JoinHandle<T>
-    where
-        B: Future<Output = Outcome<T>> + 'a,
-    {
-        let (runnable, handle) = {
-            let mut tasks = self.tasks.lock();
-            let (key, entry) = tasks.vacant_entry();
-            let id = TaskId::next();
-            if registry::ALWAYS {
-                registry::add(self.address(), id, &name, location);
-            }
-            let info = Info::new(id, name, key, Runtime::Workers(self.clone()));
-            // SAFETY: the caller's promise; nothing else is asked.
-            let (runnable, handle) = unsafe { task::build_unchecked(info, make) };
-            entry.insert(runnable.waker());
-            (runnable, handle)
-        };
-        runnable.schedule();
-        handle
-    }
-
-    /// Removes the task `id`, which is at `key`, from the map.
-    pub(crate) fn forget_task(&self, key: u64, id: TaskId) {
-        if registry::ALWAYS {
-            registry::remove(self.address(), id);
-        }
-        let (waker, is_last) = {
-            let mut tasks = self.tasks.lock();
-            (tasks.remove(key), tasks.is_empty())
-        };
-        drop(waker);
-        if is_last && self.is_closing() {
-            self.sleepers.wake_all();
-        }
-    }
-
-    /// Wakes the task at `key`, so that it is polled and sees its cancellation.
-    pub(crate) fn wake_task(&self, key: u64) {
-        // If `key` belongs to another task by now, that task gets one spurious poll.
-        let waker = self.tasks.lock().get(key).cloned();
-        waker.into_iter().for_each(Waker::wake);
-    }
-
     /// Cancels all tasks, including those that are spawned from now on. The workers end after the last one.
     pub(crate) fn close(&self) {
         let wakers: Vec<Waker> = {
@@ -169,7 +90,7 @@ impl Workers {
 
     /// The life of worker number `index`.
     pub(crate) fn work(self: Arc<Self>, index: usize) {
-        let entered = context::enter("Executor", Context::Workers(self.clone()), Some(index));
+        let entered = runtime::enter("Executor", self.clone(), Seat::Worker(index));
         let worker = Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default() };
         while let Some(runnable) = worker.next() {
             runnable.run();
@@ -179,6 +100,75 @@ impl Workers {
         if self.working.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.timers.end();
         }
+    }
+}
+
+impl Runtime for Workers {
+    /// Adds a turn: to the queue of the calling worker, or, on another thread, to the injector.
+    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>) {
+        if let Some(worker) = worker {
+            self.queues[worker].push(runnable);
+            self.sleepers.work_published();
+        } else {
+            self.injector.push(runnable);
+            self.sleepers.work_published();
+        }
+    }
+
+    #[inline]
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Called anywhere.
+    fn adopt(&self, runnable: Runnable<Info>, location: &'static Location<'static>) {
+        let id = TaskId::next();
+        if registry::ALWAYS {
+            registry::add(self.address(), id, &runnable.metadata().name, location);
+        }
+        let waker = runnable.waker();
+        {
+            let mut tasks = self.tasks.lock();
+            runnable.metadata().enrol(id, tasks.insert(waker));
+        }
+        runnable.schedule();
+    }
+
+    fn forget(&self, task: &Info) {
+        if registry::ALWAYS {
+            registry::remove(self.address(), task.id());
+        }
+        let (waker, is_last) = {
+            let mut tasks = self.tasks.lock();
+            (tasks.remove(task.key()), tasks.is_empty())
+        };
+        drop(waker);
+        if is_last && self.is_closing() {
+            self.sleepers.wake_all();
+        }
+    }
+
+    /// Wakes the task, so that it is polled and sees its cancellation.
+    fn end_cancelled(&self, task: &Info) {
+        // If the key belongs to another task by now, that task gets one spurious poll.
+        let waker = self.tasks.lock().get(task.key()).cloned();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
+        let (timer, is_earliest) = self.timers.insert(deadline, waker);
+        if is_earliest {
+            self.sleepers.earlier_timer();
+        }
+        timer
+    }
+
+    fn update_timer(&self, timer: TimerKey, waker: &Waker) -> Fate {
+        self.timers.update(timer, waker)
+    }
+
+    fn remove_timer(&self, timer: TimerKey) -> bool {
+        self.timers.remove(timer)
     }
 }
 

@@ -57,20 +57,13 @@ pub use faults::{cancel_at_random, chance};
 pub use rng::{Rng, rng};
 pub use stalled::Stalled;
 
-pub(crate) use scheduler::Simulation;
-
-use crate::{
-    run::local::EventLoop,
-    task::runtime::{self as context, Context},
-};
-use scheduler::{Scheduler, with_simulation};
+use crate::{run::local::drive, task::runtime};
+use scheduler::{Scheduler, Simulation, with_simulation};
 use std::{
     any::Any,
     env,
     future::Future,
     panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind},
-    rc::Rc,
-    sync::Arc,
     thread,
     time::Instant,
 };
@@ -235,19 +228,9 @@ impl Builder {
         seed: u64,
         future: F,
     ) -> Result<F::Output, Stalled> {
-        let this = Arc::new(EventLoop::new());
-        let simulation = Rc::new(Simulation::new(seed, self.start.unwrap_or_else(Instant::now)));
-        // The thread's generator, from which `futures_lite::future::race` draws, and maybe the program.
-        let outside = fastrand::get_seed();
-        let entered = context::enter("sim::run", Context::Loop(this.clone()), None);
-        entered.simulate(simulation.clone());
-        fastrand::seed(seed);
-        let scheduler = Scheduler::new(&this, simulation, self.order, self.max_polls, location);
-        let outcome = catch_unwind(AssertUnwindSafe(|| scheduler.driver.run_main(future, || scheduler.next_job())));
-        let stalled = scheduler.finish();
-        drop(entered);
-        this.timers.end();
-        fastrand::seed(outside);
+        let begin = self.start.unwrap_or_else(Instant::now);
+        let scheduler = Scheduler::new(seed, begin, self.order, self.max_polls);
+        let (outcome, stalled) = drive("sim::run", location, scheduler, future);
         match (outcome, stalled) {
             (Err(panic), _) => resume_unwind(panic),
             (Ok(_), Some(stalled)) => Err(stalled),
@@ -263,7 +246,7 @@ impl Builder {
     #[track_caller]
     pub fn many<F: Future>(&self, seeds: impl IntoIterator<Item = u64>, mut make_future: impl FnMut() -> F) {
         let location = Location::caller();
-        context::check_outside("sim::many");
+        runtime::check_outside("sim::many");
         let only = env::var(SEED_VARIABLE).ok().map(|seed| match seed.trim().parse() {
             Ok(seed) => seed,
             Err(error) => panic!("{SEED_VARIABLE}={seed} is not a seed: {error}"),

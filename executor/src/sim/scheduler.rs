@@ -7,18 +7,17 @@ use super::{
 };
 use crate::{
     dump::Dump,
-    run::local::{Driver, EventLoop, MainEntry, trim_queue},
+    run::local::{Driver, Turns},
     task::{
         TaskId, registry,
-        runtime::{self as context, Job, here},
+        runtime::{Job, here},
     },
+    time::{clock, now},
 };
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
-    panic::Location,
     rc::Rc,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -29,14 +28,12 @@ use std::{
 /// - SC1: everything that happens is a function of the seed and the program. No thread, clock, address or hash order
 ///   has any influence.
 /// - SC2: the time changes only when no task is ready, and then to the deadline of the next timer.
-pub(crate) struct Simulation {
+pub(super) struct Simulation {
     seed: u64,
     random: SplitMix,
     begin: Instant,
-    now: Cell<Instant>,
     polls: Cell<u64>,
     trace: Cell<u64>,
-    last_id: Cell<u64>,
     /// The tasks that are to be cancelled at random.
     doomed: RefCell<BTreeMap<TaskId, Doom>>,
 }
@@ -58,26 +55,15 @@ enum Step {
 }
 
 impl Simulation {
-    pub(crate) fn new(seed: u64, begin: Instant) -> Self {
+    fn new(seed: u64, begin: Instant) -> Self {
         Self {
             seed,
             random: SplitMix::new(seed),
             begin,
-            now: Cell::new(begin),
             polls: Cell::new(0),
             trace: Cell::new(0),
-            last_id: Cell::new(0),
             doomed: RefCell::default(),
         }
-    }
-
-    pub(crate) fn now(&self) -> Instant {
-        self.now.get()
-    }
-
-    pub(crate) fn next_task_id(&self) -> TaskId {
-        self.last_id.set(self.last_id.get() + 1);
-        TaskId(self.last_id.get())
     }
 
     pub(super) fn trace(&self) -> u64 {
@@ -108,13 +94,19 @@ impl Simulation {
     }
 
     fn elapsed(&self) -> Duration {
-        self.now.get() - self.begin
+        now() - self.begin
     }
 }
 
-/// Calls `f` with the simulation that this thread runs, if any.
+thread_local! {
+    /// The simulation that this thread runs.
+    static SIMULATION: RefCell<Option<Rc<Simulation>>> = const { RefCell::new(None) };
+}
+
+/// Calls `f` with the simulation that this thread runs, if any. May be called at any time.
 pub(super) fn try_with_simulation<R>(f: impl FnOnce(&Simulation) -> R) -> Option<R> {
-    context::simulation().map(|simulation| f(&simulation))
+    let simulation = SIMULATION.try_with(|simulation| simulation.borrow().clone()).ok().flatten();
+    simulation.map(|simulation| f(&simulation))
 }
 
 /// Calls `f` with the simulation that this thread runs.
@@ -130,56 +122,51 @@ pub(super) fn with_simulation<R>(caller: &str, f: impl FnOnce(&Simulation) -> R)
     }
 }
 
-/// The driver of a simulated loop, on its thread.
-pub(super) struct Scheduler<'a> {
-    event_loop: &'a Arc<EventLoop>,
+/// The driver of a simulated loop.
+pub(super) struct Scheduler {
     simulation: Rc<Simulation>,
     order: Order,
     max_polls: u64,
-    pub(super) driver: Driver<'a>,
     /// The task that has just been polled.
     polled: Cell<Option<TaskId>>,
     /// Why there is no next turn.
     stalled: RefCell<Option<Stalled>>,
-    _listed: MainEntry<'a>,
+    /// The state of the thread's generator from outside: `futures_lite::future::race` draws from it, and maybe the
+    /// program.
+    outside: Cell<u64>,
 }
 
-impl<'a> Scheduler<'a> {
-    pub(super) fn new(
-        event_loop: &'a Arc<EventLoop>,
-        simulation: Rc<Simulation>,
-        order: Order,
-        max_polls: u64,
-        location: &'static Location<'static>,
-    ) -> Self {
-        Self {
-            _listed: MainEntry::new(event_loop, location),
-            driver: Driver::new(event_loop),
-            event_loop,
-            simulation,
-            order,
-            max_polls,
-            polled: Cell::new(None),
-            stalled: RefCell::default(),
-        }
+impl Driver for Scheduler {
+    type End = Option<Stalled>;
+
+    const HAS_OWN_IDS: bool = true;
+    const TAKES_BLOCKING_CALLS: bool = true;
+
+    fn start(&self) {
+        let simulation = &self.simulation;
+        SIMULATION.set(Some(simulation.clone()));
+        clock::stop_at(Some(simulation.begin));
+        waitline::sync::set_alone(true);
+        self.outside.set(fastrand::get_seed());
+        fastrand::seed(simulation.seed);
     }
 
-    /// The next turn. None, with a report in [`stalled`](Self::stalled), if there is none.
-    pub(super) fn next_job(&self) -> Option<Job> {
+    /// None, with a report in `stalled`, if there is no next turn.
+    fn next_job(&self, turns: &Turns<'_>) -> Option<Job> {
         let simulation = &self.simulation;
-        self.end_turn();
-        trim_queue();
+        self.end_turn(turns);
+        turns.trim_queue();
         if simulation.polls.get() >= self.max_polls {
-            return self.stall(Reason::MaxPolls);
+            return self.stall(turns, Reason::MaxPolls);
         }
         let job = loop {
-            self.driver.look_outside();
+            turns.look_outside();
             if let Some(job) = here(|here| self.pick(&mut here.queue.borrow_mut())) {
                 break job;
             }
-            let Some(deadline) = self.event_loop.timers.next() else { return self.stall(Reason::NothingReady) };
+            let Some(deadline) = turns.next_timer() else { return self.stall(turns, Reason::NothingReady) };
             // SC2.
-            simulation.now.set(deadline.max(simulation.now.get()));
+            clock::stop_at(Some(deadline.max(now())));
             simulation.note(Step::Time(simulation.elapsed()));
         };
         simulation.polls.set(simulation.polls.get() + 1);
@@ -197,6 +184,28 @@ impl<'a> Scheduler<'a> {
         Some(job)
     }
 
+    /// The report, if the simulation has stalled.
+    fn finish(self) -> Option<Stalled> {
+        fastrand::seed(self.outside.get());
+        waitline::sync::set_alone(false);
+        clock::stop_at(None);
+        SIMULATION.take();
+        self.stalled.take()
+    }
+}
+
+impl Scheduler {
+    pub(super) fn new(seed: u64, begin: Instant, order: Order, max_polls: u64) -> Self {
+        Self {
+            simulation: Rc::new(Simulation::new(seed, begin)),
+            order,
+            max_polls,
+            polled: Cell::new(None),
+            stalled: RefCell::default(),
+            outside: Cell::new(0),
+        }
+    }
+
     fn pick(&self, ready: &mut VecDeque<Job>) -> Option<Job> {
         if ready.is_empty() {
             return None;
@@ -209,11 +218,11 @@ impl<'a> Scheduler<'a> {
     }
 
     /// After a poll: brings the cancellation of a doomed task nearer.
-    fn end_turn(&self) {
+    fn end_turn(&self, turns: &Turns<'_>) {
         let Some(id) = self.polled.take() else { return };
         let mut doomed = self.simulation.doomed.borrow_mut();
         let Some(doom) = doomed.get_mut(&id) else { return };
-        if !registry::contains(self.event_loop.address().addr(), id) {
+        if !registry::contains(turns.event_loop.address().addr(), id) {
             doomed.remove(&id);
             return;
         }
@@ -221,36 +230,17 @@ impl<'a> Scheduler<'a> {
         if doom.polls_left == 0 {
             let key = doom.key;
             drop(doomed);
-            self.event_loop.wake_task(key);
+            turns.event_loop.wake_task(key);
         }
     }
 
     #[cold]
-    fn stall(&self, reason: Reason) -> Option<Job> {
+    fn stall(&self, turns: &Turns<'_>, reason: Reason) -> Option<Job> {
         let simulation = &self.simulation;
-        let tasks = Dump::of(Some(self.event_loop.address()));
+        let tasks = Dump::of(Some(turns.event_loop.address()));
         let stalled = Stalled::new(simulation.seed, reason, simulation.elapsed(), simulation.polls.get(), tasks);
         // The first one is the cause.
         self.stalled.borrow_mut().get_or_insert(stalled);
         None
-    }
-
-    /// Cancels all tasks, and returns the report if the simulation has stalled.
-    pub(super) fn finish(self) -> Option<Stalled> {
-        self.driver.cancel_tasks(|| self.next_job());
-        // Only cleanups that wait for ever can be left.
-        while here(|here| !here.tasks.borrow().is_empty()) {
-            let wakers: Vec<_> = here(|here| here.tasks.borrow().values().cloned().collect());
-            wakers.into_iter().for_each(std::task::Waker::wake);
-            self.driver.look_outside();
-            // Dropped one by one, outside of the borrow: their destructors may spawn and wake.
-            while let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
-                if let Job::Task(runnable) = &job {
-                    runnable.metadata().abandon();
-                }
-                drop(job);
-            }
-        }
-        self.stalled.take()
     }
 }

@@ -2,11 +2,7 @@
 
 use super::{
     JoinError, JoinHandle, registry,
-    runtime::{self as context, Job},
-};
-use crate::{
-    blocking,
-    run::{local::EventLoop, workers::Workers},
+    runtime::{self, Runtime},
 };
 use async_task::{Builder, Runnable};
 use pin_project_lite::pin_project;
@@ -57,16 +53,6 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// The runtime of a task.
-pub(crate) enum Runtime {
-    /// By the thread of an event loop.
-    Loop(Arc<EventLoop>),
-    /// By the workers of an executor.
-    Workers(Arc<Workers>),
-    /// Once, by a thread of a blocking pool. It is never woken.
-    Blocking(Arc<blocking::Shared>),
-}
-
 /// The handle has not returned the outcome.
 pub(crate) const PENDING: u8 = 0;
 /// The handle has returned the outcome.
@@ -76,42 +62,59 @@ pub(crate) const ABANDONED: u8 = 2;
 
 /// The metadata of a task, in its cell beside the future.
 pub(crate) struct Info {
-    pub(crate) id: TaskId,
+    id: AtomicU64,
     pub(crate) name: Name,
     /// Its key in the map of its runtime.
-    pub(crate) key: u64,
+    key: AtomicU64,
     cancelled: AtomicBool,
     /// State of the handle, kept here so that the handle is small.
     pub(crate) cancel_on_drop: AtomicBool,
     /// [`PENDING`], [`TAKEN`] or [`ABANDONED`].
     pub(crate) outcome: AtomicU8,
-    runtime: Runtime,
+    runtime: Arc<dyn Runtime>,
 }
 
 impl Info {
+    /// The metadata of a task that `runtime` will adopt.
     #[inline]
-    pub(crate) fn new(id: TaskId, name: Name, key: u64, runtime: Runtime) -> Self {
+    pub(crate) fn new(name: Name, runtime: Arc<dyn Runtime>) -> Self {
+        let [id, key] = [0; 2].map(AtomicU64::new);
         let [cancelled, cancel_on_drop] = [false; 2].map(AtomicBool::new);
         Self { id, name, key, cancelled, cancel_on_drop, outcome: AtomicU8::new(PENDING), runtime }
     }
 
-    pub(crate) fn id(&self) -> TaskId {
-        self.id
+    /// Gives the task its id, and its key in the map of its runtime. Called once, by the runtime that adopts it.
+    #[inline]
+    pub(crate) fn enrol(&self, id: TaskId, key: u64) {
+        // Ordering: Relaxed. No other thread has seen the task.
+        self.id.store(id.0, Ordering::Relaxed);
+        self.key.store(key, Ordering::Relaxed);
     }
 
-    pub(crate) fn runtime(&self) -> &Runtime {
+    #[inline]
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId(self.id.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn key(&self) -> u64 {
+        self.key.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
+    }
+
+    /// The address of the runtime, only for comparison.
+    #[inline]
+    pub(crate) fn address(&self) -> *const () {
+        Arc::as_ptr(&self.runtime).cast()
     }
 
     #[inline]
     fn is_cancelled(&self) -> bool {
         // Ordering: Acquire pairs with the Release in `cancel`. Destructors see everything before the cancellation.
-        self.cancelled.load(Ordering::Acquire)
-            || match &self.runtime {
-                Runtime::Loop(this) => this.is_closing(),
-                Runtime::Workers(this) => this.is_closing(),
-                Runtime::Blocking(_) => false,
-            }
+        self.cancelled.load(Ordering::Acquire) || self.runtime.is_closing()
     }
 
     /// Marks the task as cancelled and wakes it. Returns whether it was not marked before.
@@ -120,11 +123,7 @@ impl Info {
         if self.cancelled.swap(true, Ordering::Release) {
             return false;
         }
-        match &self.runtime {
-            Runtime::Loop(this) => this.wake_task(self.key),
-            Runtime::Workers(this) => this.wake_task(self.key),
-            Runtime::Blocking(pool) => pool.end_cancelled(self.id),
-        }
+        self.runtime.end_cancelled(self);
         true
     }
 
@@ -136,12 +135,7 @@ impl Info {
 
     /// The key of the task in the registry of all tasks.
     pub(crate) fn key_in_reports(&self) -> TaskKey {
-        let runtime = match &self.runtime {
-            Runtime::Loop(this) => this.address(),
-            Runtime::Workers(this) => this.address(),
-            Runtime::Blocking(_) => ptr::null(),
-        };
-        (runtime.addr(), self.id.0)
+        (self.address().addr(), self.id().0)
     }
 
     /// Attributes all waits and holds to this task, until the guard is dropped.
@@ -149,25 +143,11 @@ impl Info {
     pub(crate) fn announce(&self) -> Announced {
         diagnostics::enter(|| diagnostics::Task { key: self.key_in_reports(), describe: registry::describe })
     }
-
-    fn schedule(runnable: Runnable<Info>) {
-        match &runnable.metadata().runtime {
-            Runtime::Loop(this) if this.is_here() => EventLoop::push(Job::Task(runnable)),
-            Runtime::Loop(this) => {
-                // As soon as another thread can see the runnable, the cell may be freed, with its reference to the
-                // loop.
-                let this = this.clone();
-                this.inject(Job::Task(runnable));
-            }
-            Runtime::Workers(_) => Workers::schedule(runnable),
-            Runtime::Blocking(_) => unreachable!("a blocking job is scheduled once, by its pool"),
-        }
-    }
 }
 
 impl fmt::Debug for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Info").field("id", &self.id).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Info").field("id", &self.id()).field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -199,7 +179,7 @@ where
     // SAFETY: the info is in the same cell as the body, and outlives it. The schedule function is Send, Sync and
     // 'static. The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every
     // panic, also of destructors, so the cell is never torn down half way.
-    let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, Info::schedule) };
+    let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, runtime::schedule) };
     (runnable, JoinHandle::new(task))
 }
 
@@ -217,12 +197,7 @@ pin_project! {
             let this = this.project();
             let mut future = this.future;
             swallow(|| future.set(None));
-            match &this.info.runtime {
-                Runtime::Loop(runtime) => runtime.forget_task(this.info.key, this.info.id),
-                Runtime::Workers(runtime) => runtime.forget_task(this.info.key, this.info.id),
-                Runtime::Blocking(_) if registry::ALWAYS => registry::remove(ptr::null(), this.info.id),
-                Runtime::Blocking(_) => {}
-            }
+            this.info.runtime.forget(this.info);
         }
     }
 }
@@ -241,11 +216,11 @@ impl<F: Future> Future for Body<'_, F> {
         let this = self.project();
         let (info, mut future) = (*this.info, this.future);
         let _announced = info.announce();
-        context::set_own_waker(cx.waker().data());
+        runtime::set_own_waker(cx.waker().data());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if info.is_cancelled() {
                 future.set(None);
-                return Poll::Ready(Err(JoinError::cancelled(info.id)));
+                return Poll::Ready(Err(JoinError::cancelled(info.id())));
             }
             let Some(running) = future.as_mut().as_pin_mut() else {
                 unreachable!("a finished task is not polled");
@@ -255,7 +230,7 @@ impl<F: Future> Future for Body<'_, F> {
             future.set(None);
             Poll::Ready(Ok(output))
         }));
-        context::set_own_waker(ptr::null());
+        runtime::set_own_waker(ptr::null());
         polled.unwrap_or_else(|panic| {
             swallow(|| future.set(None));
             Poll::Ready(Err(JoinError::panicked(info, panic)))

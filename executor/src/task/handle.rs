@@ -1,6 +1,6 @@
 //! The handle of a task, and the error of a task without output.
 
-use super::{ABANDONED, Info, Outcome, PENDING, Quiet, TAKEN, TaskId, polled_after_ready, runtime as context, swallow};
+use super::{ABANDONED, Info, Outcome, PENDING, Quiet, TAKEN, TaskId, polled_after_ready, runtime, swallow};
 use async_task::Task;
 use std::{
     any::Any,
@@ -113,12 +113,13 @@ impl<T> JoinHandle<T> {
     /// });
     /// ```
     pub fn id(&self) -> TaskId {
-        self.task().metadata().id
+        self.task().metadata().id()
     }
 
     /// The key of the task in the map of its runtime.
+    #[cfg(feature = "sim")]
     pub(crate) fn key(&self) -> u64 {
-        self.task().metadata().key
+        self.task().metadata().key()
     }
 
     /// The name of the task, if it was spawned with one. Like `asyncio.Task.get_name`.
@@ -168,7 +169,7 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let task = this.task.as_mut().expect("only the drop takes it");
-        let is_own = context::is_own_waker(cx.waker());
+        let is_own = runtime::is_own_waker(cx.waker());
         // Before the load of `outcome`, which then shows why the task is finished.
         let needs_no_waker = !is_own && task.is_finished();
         // Ordering: Acquire pairs with the Release in `abandon`.
@@ -177,7 +178,7 @@ impl<T> Future for JoinHandle<T> {
             ABANDONED => {
                 task.metadata().outcome.store(TAKEN, Ordering::Relaxed);
                 this.wait.end();
-                return Poll::Ready(Err(JoinError::cancelled(task.metadata().id)));
+                return Poll::Ready(Err(JoinError::cancelled(task.metadata().id())));
             }
             _ => polled_after_ready(),
         }
@@ -286,7 +287,7 @@ impl JoinError {
 
     pub(crate) fn panicked(task: &Info, payload: Box<dyn Any + Send>) -> Self {
         let (payload, name) = (Mutex::new(Quiet::new(payload)), task.name.as_deref().map(|name| name.to_string()));
-        Self { task: task.id, panic: Some(Box::new(Panicked { payload, name })) }
+        Self { task: task.id(), panic: Some(Box::new(Panicked { payload, name })) }
     }
 
     /// The id of the task.

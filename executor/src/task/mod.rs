@@ -4,7 +4,6 @@
 mod cell;
 mod handle;
 pub(crate) mod registry;
-#[allow(unsafe_code)]
 pub(crate) mod runtime;
 #[allow(unsafe_code)]
 pub(crate) mod spawn;
@@ -16,6 +15,5 @@ pub use spawn::{spawn, spawn_local, spawn_named, spawn_with_cleanup};
 pub use yield_now::{YieldNow, yield_now};
 
 pub(crate) use cell::{
-    ABANDONED, Body, Info, Name, Outcome, PENDING, Quiet, Runtime, TAKEN, build, build_unchecked, polled_after_ready,
-    swallow,
+    ABANDONED, Body, Info, Name, Outcome, PENDING, Quiet, TAKEN, build, build_unchecked, polled_after_ready, swallow,
 };

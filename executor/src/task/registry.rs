@@ -9,7 +9,7 @@ use waitline::diagnostics::TaskKey;
 /// Whether tasks are registered outside of simulations as well.
 pub(crate) const ALWAYS: bool = cfg!(feature = "diagnostics");
 
-/// By the address of their runtime (null for jobs of the blocking pools) and their id.
+/// By the address of their runtime and their id.
 static TASKS: Mutex<BTreeMap<(usize, TaskId), Entry>> = Mutex::new(BTreeMap::new());
 
 /// What reports show of a task.
@@ -17,14 +17,14 @@ static TASKS: Mutex<BTreeMap<(usize, TaskId), Entry>> = Mutex::new(BTreeMap::new
 pub(crate) struct Entry {
     pub(crate) name: Option<String>,
     /// Where it was spawned.
+    #[cfg_attr(not(any(feature = "sim", feature = "diagnostics")), expect(dead_code))]
     pub(crate) location: &'static Location<'static>,
 }
 
 #[cold]
-pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, location: &'static Location<'static>) -> TaskId {
+pub(crate) fn add(runtime: *const (), id: TaskId, name: &Name, location: &'static Location<'static>) {
     let name = name.as_deref().map(|name| name.to_string());
     TASKS.lock().insert((runtime.addr(), id), Entry { name, location });
-    id
 }
 
 #[cold]
@@ -44,6 +44,7 @@ pub(crate) fn describe((runtime, id): TaskKey) -> String {
 }
 
 /// The unfinished tasks: those of the runtime at the address `of`, or all.
+#[cfg(any(feature = "sim", feature = "diagnostics"))]
 pub(crate) fn list(of: Option<usize>) -> BTreeMap<(usize, TaskId), Entry> {
     let is_wanted = |runtime: usize| of.is_none_or(|of| of == runtime);
     TASKS
@@ -54,6 +55,7 @@ pub(crate) fn list(of: Option<usize>) -> BTreeMap<(usize, TaskId), Entry> {
         .collect()
 }
 
+#[cfg(any(feature = "sim", feature = "diagnostics"))]
 pub(crate) fn contains(runtime: usize, id: TaskId) -> bool {
     TASKS.lock().contains_key(&(runtime, id))
 }

@@ -1,24 +1,87 @@
-//! What a thread knows about the runtime that it is running.
+//! What tasks and threads know of the runtime that runs them.
 
-use crate::{
-    key_map::KeyMap,
-    run::{local::EventLoop, workers::Workers},
-    sim::Simulation,
-    task::{Info, JoinHandle, Name, Outcome, TaskId},
-    time::timer::{TimerKey, Timers},
-};
+use super::Info;
+use crate::key_map::KeyMap;
 use async_task::Runnable;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    future::Future,
+    fmt,
     panic::Location,
     ptr,
-    rc::Rc,
     sync::Arc,
     task::Waker,
     time::Instant,
 };
+
+/// What runs tasks: an event loop, the workers of an executor, or a pool of blocking jobs.
+///
+/// Tasks, timers and threads know it by this trait only, so that they do not depend on what runs them.
+pub(crate) trait Runtime: fmt::Debug + Send + Sync {
+    /// Whether every task counts as cancelled.
+    fn is_closing(&self) -> bool;
+
+    /// Adds a turn of a task. On a worker of this runtime, `worker` is its number.
+    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>);
+
+    /// Makes sure that a task which is marked as cancelled notices it.
+    fn end_cancelled(&self, task: &Info);
+
+    /// Forgets a task, whose future has just been dropped.
+    fn forget(&self, task: &Info);
+
+    /// Takes in a new task: gives it its id and key, and adds its first turn. Called on a thread that is inside.
+    fn adopt(&self, _: Runnable<Info>, _: &'static Location<'static>) {
+        self.is_never_entered()
+    }
+
+    /// Whether its tasks stay on the thread that spawns them.
+    fn is_local(&self) -> bool {
+        false
+    }
+
+    /// Whether blocking calls are to become tasks.
+    fn takes_blocking_calls(&self) -> bool {
+        false
+    }
+
+    /// Sets a timer that wakes `waker` at `deadline`. Called inside the runtime.
+    fn set_timer(&self, _deadline: Instant, _waker: Waker) -> TimerKey {
+        self.is_never_entered()
+    }
+
+    /// The state of a timer. If it is pending, it wakes `waker` from now on.
+    fn update_timer(&self, _: TimerKey, _waker: &Waker) -> Fate {
+        self.is_never_entered()
+    }
+
+    /// Cancels a timer. Returns whether it had not fired.
+    fn remove_timer(&self, _: TimerKey) -> bool {
+        self.is_never_entered()
+    }
+
+    /// The default for what is only done inside a runtime.
+    #[cold]
+    fn is_never_entered(&self) -> ! {
+        unreachable!("no thread enters {self:?}")
+    }
+}
+
+/// Identifies one timer, even after it has fired.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TimerKey {
+    pub(crate) serial: u64,
+    pub(crate) key: u64,
+}
+
+/// The state of a timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Pending,
+    Fired,
+    /// Its runtime has ended before it was due.
+    Ended,
+}
 
 /// One turn of work in a run queue.
 #[derive(Debug)]
@@ -29,124 +92,44 @@ pub(crate) enum Job {
     Task(Runnable<Info>),
 }
 
+/// What a thread does in the runtime that it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seat {
+    /// It only waits for a future.
+    Guest,
+    /// It is the thread of an event loop.
+    Loop,
+    /// It is the worker with this number.
+    Worker(usize),
+}
+
 /// The state of a thread. Borrows of it are short: no foreign code runs inside one.
 pub(crate) struct Here {
-    /// The address of the runtime that this thread is running, only for comparison. Null outside of a runtime.
-    runtime: Cell<*const ()>,
+    /// The address of the runtime that this thread is in, only for comparison. Null outside of a runtime.
+    address: Cell<*const ()>,
     /// The same runtime, to share.
-    context: RefCell<Option<Context>>,
-    /// The number of this thread, if it is a worker.
-    pub(crate) worker: Cell<Option<usize>>,
+    runtime: RefCell<Option<Arc<dyn Runtime>>>,
+    seat: Cell<Seat>,
     /// The run queue of a one-thread loop, oldest first.
     pub(crate) queue: RefCell<VecDeque<Job>>,
     /// The wakers of the unfinished tasks of a one-thread loop.
     pub(crate) tasks: RefCell<KeyMap<Waker>>,
-    /// The simulation, if the one-thread loop is simulated.
-    simulation: RefCell<Option<Rc<Simulation>>>,
 }
 
 thread_local! {
     static HERE: Here = const {
         Here {
-            runtime: Cell::new(ptr::null()),
-            context: RefCell::new(None),
-            worker: Cell::new(None),
+            address: Cell::new(ptr::null()),
+            runtime: RefCell::new(None),
+            seat: Cell::new(Seat::Guest),
             queue: RefCell::new(VecDeque::new()),
             tasks: RefCell::new(KeyMap::new()),
-            simulation: RefCell::new(None),
         }
     };
-
-    /// Whether there is a simulation in [`HERE`]. A separate flag, because it is read often, and this takes one load.
-    static SIMULATED: Cell<bool> = const { Cell::new(false) };
 
     /// The data of the waker with which a runtime of this crate is polling a future on this thread. Null if there is
     /// none.
     static OWN_WAKER: Cell<*const ()> = const { Cell::new(ptr::null()) };
-}
-
-impl Here {
-    /// Calls `f` with the executor of this worker thread, and its number there. `f` must not run foreign code.
-    pub(crate) fn with_worker(&self, f: impl FnOnce(&Workers, usize)) {
-        if let (Some(Context::Workers(workers)), Some(worker)) = (&*self.context.borrow(), self.worker.get()) {
-            f(workers, worker);
-        }
-    }
-
-    /// The number of the next task that this thread spawns.
-    #[cold]
-    pub(crate) fn next_task_id(&self) -> TaskId {
-        match &*self.simulation.borrow() {
-            Some(simulation) => simulation.next_task_id(),
-            None => TaskId::next(),
-        }
-    }
-}
-
-/// A runtime, as its tasks see it.
-#[derive(Debug, Clone)]
-pub(crate) enum Context {
-    Loop(Arc<EventLoop>),
-    Workers(Arc<Workers>),
-}
-
-impl Context {
-    fn address(&self) -> *const () {
-        match self {
-            Context::Loop(this) => Arc::as_ptr(this).cast(),
-            Context::Workers(this) => this.address(),
-        }
-    }
-
-    /// Spawns a task on this runtime, which is the one of this thread.
-    ///
-    /// # Safety
-    ///
-    /// The body must be 'static except for its info. The body and its output must be `Send` unless the runtime is a
-    /// loop.
-    pub(crate) unsafe fn spawn<'a, B, T>(
-        &self,
-        here: &Here,
-        name: Name,
-        location: &'static Location<'static>,
-        make_body: impl FnOnce(&'a Info) -> B,
-    ) -> JoinHandle<T>
-    where
-        B: Future<Output = Outcome<T>> + 'a,
-    {
-        match self {
-            // SAFETY: a loop needs only a 'static body, which the caller promises.
-            Context::Loop(this) => unsafe { this.spawn(here, name, location, make_body) },
-            // SAFETY: the caller's promise.
-            Context::Workers(this) => unsafe { this.spawn(name, location, make_body) },
-        }
-    }
-
-    /// Whether this thread is running another runtime.
-    #[inline]
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        let is_other = |here: &Here| here.runtime.get() != self.address() && !here.runtime.get().is_null();
-        HERE.try_with(is_other).unwrap_or(false)
-    }
-
-    pub(crate) fn timers(&self) -> &Timers {
-        match self {
-            Context::Loop(this) => &this.timers,
-            Context::Workers(this) => &this.timers,
-        }
-    }
-
-    /// Sets a timer. Called inside the runtime.
-    pub(crate) fn set_timer(&self, deadline: Instant, waker: Waker) -> TimerKey {
-        let (timer, is_earliest) = self.timers().insert(deadline, waker);
-        match self {
-            // Its thread is the caller, so it is awake, and it checks the timers before it parks.
-            Context::Loop(_) => {}
-            Context::Workers(this) if is_earliest => this.sleepers.earlier_timer(),
-            Context::Workers(_) => {}
-        }
-        timer
-    }
 }
 
 /// Calls `f` with the state of this thread.
@@ -155,18 +138,49 @@ pub(crate) fn here<R>(f: impl FnOnce(&Here) -> R) -> R {
     HERE.with(f)
 }
 
-/// Calls `f` with the state of this thread if it is running the runtime at `address`.
+/// Calls `f` with the state of this thread if it is in the runtime at `address`.
 ///
 /// Returns `None` once the thread is shutting down: wakers may be woken from the destructors of other thread-locals.
 #[inline]
 pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R) -> Option<R> {
-    HERE.try_with(|here| if here.runtime.get() == address { Some(f(here)) } else { None }).ok().flatten()
+    HERE.try_with(|here| if here.address.get() == address { Some(f(here)) } else { None }).ok().flatten()
 }
 
-/// Whether this thread runs a simulation. May be called at any time.
+/// Adds a turn of a task, where its runtime has it run next.
+pub(crate) fn schedule(runnable: Runnable<Info>) {
+    let address = runnable.metadata().address();
+    let mut runnable = Some(runnable);
+    // As soon as another thread can see the runnable, the cell may be freed, with its reference to the runtime. A
+    // thread of the runtime has its own reference; others clone one.
+    here_if_running(address, |here| match here.seat.get() {
+        Seat::Loop => {
+            if let Some(runnable) = runnable.take() {
+                here.queue.borrow_mut().push_back(Job::Task(runnable));
+            }
+        }
+        Seat::Worker(worker) => {
+            if let (Some(runtime), Some(runnable)) = (&*here.runtime.borrow(), runnable.take()) {
+                runtime.schedule(runnable, Some(worker));
+            }
+        }
+        Seat::Guest => {}
+    });
+    if let Some(runnable) = runnable {
+        let runtime = runnable.metadata().runtime().clone();
+        runtime.schedule(runnable, None);
+    }
+}
+
+/// Whether this thread is a worker of the runtime at `address`.
+pub(crate) fn is_worker_of(address: *const ()) -> bool {
+    here_if_running(address, |here| matches!(here.seat.get(), Seat::Worker(_))) == Some(true)
+}
+
+/// Whether this thread is in another runtime.
 #[inline]
-pub(crate) fn is_simulated() -> bool {
-    SIMULATED.get()
+pub(crate) fn is_elsewhere(runtime: &Arc<dyn Runtime>) -> bool {
+    let address = Arc::as_ptr(runtime).cast();
+    HERE.try_with(|here| here.address.get() != address && !here.address.get().is_null()).unwrap_or(false)
 }
 
 /// Records that this thread is polling with the waker that has this data. The waker must belong to this crate, and must
@@ -183,16 +197,10 @@ pub(crate) fn is_own_waker(waker: &Waker) -> bool {
     waker.data() == OWN_WAKER.get() && !waker.data().is_null()
 }
 
-/// The simulation that this thread runs, if any. May be called at any time.
+/// Calls `f` with the runtime of this thread, if it is in one. A thread that is shutting down is in none.
 #[inline]
-pub(crate) fn simulation() -> Option<Rc<Simulation>> {
-    if is_simulated() { here(|here| here.simulation.borrow().clone()) } else { None }
-}
-
-/// The time in the simulation that this thread runs, if any.
-#[inline]
-pub(crate) fn simulated_time() -> Option<Instant> {
-    simulation().map(|simulation| simulation.now())
+pub(crate) fn try_with_runtime<R>(f: impl FnOnce(&Arc<dyn Runtime>) -> R) -> Option<R> {
+    HERE.try_with(|here| here.runtime.borrow().as_ref().map(f)).ok().flatten()
 }
 
 /// Calls `f` with the runtime of this thread.
@@ -202,18 +210,12 @@ pub(crate) fn simulated_time() -> Option<Instant> {
 /// If there is none. `caller` is the public function that needs one.
 #[inline]
 #[track_caller]
-pub(crate) fn with_context<R>(caller: &str, f: impl FnOnce(&Here, &Context) -> R) -> R {
-    // Not in a closure, which would lose the caller's location. A thread that is shutting down is outside, too.
-    if !is_inside() {
-        outside(caller);
+pub(crate) fn with_runtime<R>(caller: &str, f: impl FnOnce(&Arc<dyn Runtime>) -> R) -> R {
+    // Not in a closure, which would lose the caller's location.
+    match try_with_runtime(f) {
+        Some(result) => result,
+        None => outside(caller),
     }
-    HERE.with(|here| f(here, here.context.borrow().as_ref().expect("it is there as long as the address is")))
-}
-
-/// Whether this thread is running a runtime.
-#[inline]
-fn is_inside() -> bool {
-    HERE.try_with(|here| !here.runtime.get().is_null()).unwrap_or(false)
 }
 
 #[cold]
@@ -227,14 +229,14 @@ fn outside(caller: &str) -> ! {
     )
 }
 
-/// Checks that this thread is not running a runtime.
+/// Checks that this thread is not in a runtime.
 ///
 /// # Panics
 ///
 /// If it is. `caller` is the public function that was called.
 #[track_caller]
 pub(crate) fn check_outside(caller: &str) {
-    if is_inside() {
+    if HERE.try_with(|here| !here.address.get().is_null()).unwrap_or(false) {
         inside(caller);
     }
 }
@@ -248,19 +250,18 @@ fn inside(caller: &str) -> ! {
     )
 }
 
-/// Makes `context` the runtime of this thread until the guard is dropped. `worker` is the thread's number in it, if it
-/// runs tasks.
+/// Makes `runtime` the one of this thread until the guard is dropped.
 ///
 /// # Panics
 ///
-/// If this thread is already running one. `caller` is the public function that was called.
+/// If this thread is already in one. `caller` is the public function that was called.
 #[track_caller]
-pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> Entered {
+pub(crate) fn enter(caller: &str, runtime: Arc<dyn Runtime>, seat: Seat) -> Entered {
     check_outside(caller);
     let entered = HERE.try_with(|here| {
-        here.runtime.set(context.address());
-        here.worker.set(worker);
-        here.context.replace(Some(context));
+        here.address.set(Arc::as_ptr(&runtime).cast());
+        here.seat.set(seat);
+        here.runtime.replace(Some(runtime));
     });
     if entered.is_err() {
         panic!("`{caller}` was called by the destructor of a thread-local, on a thread that is ending");
@@ -272,32 +273,17 @@ pub(crate) fn enter(caller: &str, context: Context, worker: Option<usize>) -> En
 #[derive(Debug)]
 pub(crate) struct Entered(());
 
-impl Entered {
-    /// Makes the loop of this thread a simulated one.
-    pub(crate) fn simulate(&self, simulation: Rc<Simulation>) {
-        here(|here| {
-            SIMULATED.set(true);
-            waitline::sync::set_alone(true);
-            here.simulation.replace(Some(simulation))
-        });
-    }
-}
-
 impl Drop for Entered {
     fn drop(&mut self) {
         let left = HERE.with(|here| {
-            here.runtime.set(ptr::null());
-            here.worker.set(None);
-            if SIMULATED.replace(false) {
-                waitline::sync::set_alone(false);
-            }
-            here.simulation.take();
+            here.address.set(ptr::null());
+            here.seat.set(Seat::Guest);
             // The queue and the map of tasks are empty, but still have the capacity of their fullest time.
-            (here.context.take(), here.queue.take(), here.tasks.take())
+            (here.runtime.take(), here.queue.take(), here.tasks.take())
         });
         // The poll of the main future may have panicked.
         set_own_waker(ptr::null());
-        // The last owner of a context may drop wakers, which are foreign code.
+        // The last owner of a runtime may drop wakers, which are foreign code.
         drop(left);
     }
 }

@@ -1,8 +1,8 @@
 //! Spawning tasks.
 
 use super::{
-    Body, Info, JoinError, JoinHandle, Name, Outcome,
-    runtime::{self as context, Context, with_context},
+    Body, Info, JoinError, JoinHandle, Name, Outcome, build, build_unchecked,
+    runtime::{self, with_runtime},
     swallow,
 };
 use pin_project_lite::pin_project;
@@ -46,7 +46,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    spawn_in_context("spawn", None, future)
+    spawn_by("spawn", None, future)
 }
 
 /// Like [`spawn`], for a task with a name, which [`JoinHandle::name`] and the `Debug` of its handle show.
@@ -73,7 +73,7 @@ pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHand
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    spawn_in_context("spawn_named", Some(Box::new(name.into())), future)
+    spawn_by("spawn_named", Some(Box::new(name.into())), future)
 }
 
 /// Like [`spawn`], for a future that is not `Send`, for example because it holds an `Rc` across an `.await`.
@@ -103,21 +103,25 @@ pub fn spawn_local<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
-    spawn_local_in_context("spawn_local", future)
+    spawn_local_by("spawn_local", future)
 }
 
 #[track_caller]
-pub(crate) fn spawn_local_in_context<F>(caller: &str, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_local_by<F>(caller: &str, future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
     #[track_caller]
     fn spawn_small<F: Future + 'static>(caller: &str, future: F) -> JoinHandle<F::Output> {
         let location = Location::caller();
-        let handle = with_context(caller, |here, context| match context {
-            // SAFETY: an event loop runs and drops its tasks on its own thread, which is this one.
-            Context::Loop(_) => Some(unsafe { context.spawn(here, None, location, |info| Body::new(info, future)) }),
-            Context::Workers(_) => None,
+        let handle = with_runtime(caller, |runtime| {
+            runtime.is_local().then(|| {
+                let info = Info::new(None, runtime.clone());
+                // SAFETY: the runtime is the event loop of this thread, which runs and drops its tasks here.
+                let (runnable, handle) = unsafe { build_unchecked(info, |info| Body::new(info, future)) };
+                runtime.adopt(runnable, location);
+                handle
+            })
         });
         match handle {
             Some(handle) => handle,
@@ -175,9 +179,12 @@ where
         C: Future<Output = ()> + Send + 'static,
     {
         let location = Location::caller();
-        with_context("spawn_with_cleanup", |here, context| {
+        with_runtime("spawn_with_cleanup", |runtime| {
+            let info = Info::new(None, runtime.clone());
             // SAFETY: the futures and the output may be used and dropped anywhere, at any time.
-            unsafe { context.spawn(here, None, location, |info| CleanedBody::new(info, body, cleanup)) }
+            let (runnable, handle) = unsafe { build_unchecked(info, |info| CleanedBody::new(info, body, cleanup)) };
+            runtime.adopt(runnable, location);
+            handle
         })
     }
     if is_large::<F>() || is_large::<C>() {
@@ -223,7 +230,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
             *this.outcome = Some(ready!(this.body.poll(cx)));
         }
         let _announced = this.info.announce();
-        context::set_own_waker(cx.waker().data());
+        runtime::set_own_waker(cx.waker().data());
         let polled = catch_unwind(AssertUnwindSafe(|| {
             if let Some(cleanup) = this.cleanup.as_mut().as_pin_mut() {
                 ready!(cleanup.poll(cx));
@@ -231,7 +238,7 @@ impl<F: Future, C: Future<Output = ()>> Future for CleanedBody<'_, F, C> {
             this.cleanup.set(None);
             Poll::Ready(())
         }));
-        context::set_own_waker(ptr::null());
+        runtime::set_own_waker(ptr::null());
         match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
@@ -248,7 +255,7 @@ pub(crate) const fn is_large<F>() -> bool {
 }
 
 #[track_caller]
-pub(crate) fn spawn_in_context<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
+pub(crate) fn spawn_by<F>(caller: &str, name: Name, future: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
@@ -258,9 +265,10 @@ where
         F: Future<Output: Send> + Send + 'static,
     {
         let location = Location::caller();
-        // SAFETY: the future and its output may be used and dropped anywhere, at any time.
-        with_context(caller, |here, context| unsafe {
-            context.spawn(here, name, location, |info| Body::new(info, future))
+        with_runtime(caller, |runtime| {
+            let (runnable, handle) = build(Info::new(name, runtime.clone()), future);
+            runtime.adopt(runnable, location);
+            handle
         })
     }
     if is_large::<F>() { spawn_small(caller, name, Box::pin(future)) } else { spawn_small(caller, name, future) }

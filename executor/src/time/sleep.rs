@@ -1,9 +1,9 @@
 //! Sleeping and timeouts.
 
-use super::timer::{Fate, TimerKey};
+use super::now;
 use crate::task::{
     polled_after_ready,
-    runtime::{self as context, with_context},
+    runtime::{self, Fate, Runtime, TimerKey},
 };
 use pin_project_lite::pin_project;
 use std::{
@@ -12,29 +12,11 @@ use std::{
     future::Future,
     marker::PhantomPinned,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 use waitline::diagnostics::Wait;
-
-/// The current time of the clock that `sleep_until` and `timeout_at` use. Like `asyncio.loop.time`, but it may be
-/// called anywhere.
-///
-/// In a [simulation](crate::sim) it is the simulated time.
-///
-/// # Examples
-///
-/// ```
-/// use waitline_executor::{now, run, sleep};
-/// use std::time::Duration;
-///
-/// let begin = now();
-/// run(sleep(Duration::from_millis(2)));
-/// assert!(now() - begin >= Duration::from_millis(2));
-/// ```
-pub fn now() -> Instant {
-    context::simulated_time().unwrap_or_else(Instant::now)
-}
 
 /// Waits for `duration`, beginning with the first poll. Like `asyncio.sleep`.
 ///
@@ -112,8 +94,8 @@ pin_project! {
 
     impl PinnedDrop for Sleep {
         fn drop(this: Pin<&mut Self>) {
-            if let State::Waiting { context, timer, .. } = this.project().state {
-                context.timers().remove(*timer);
+            if let State::Waiting { runtime, timer, .. } = this.project().state {
+                runtime.remove_timer(*timer);
             }
         }
     }
@@ -130,7 +112,7 @@ pin_project! {
 enum State {
     For(Duration),
     Until(Instant),
-    Waiting { context: context::Context, timer: TimerKey, deadline: Instant },
+    Waiting { runtime: Arc<dyn Runtime>, timer: TimerKey, deadline: Instant },
     Due,
     Forever,
     Over,
@@ -153,12 +135,12 @@ impl Future for Sleep {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.project();
         let (state, wait) = (this.state, this.wait);
-        if let State::Waiting { context, timer, deadline } = state {
-            let has_moved = context.is_elsewhere();
-            let fate = if has_moved { Fate::Ended } else { context.timers().update(*timer, cx.waker()) };
+        if let State::Waiting { runtime, timer, deadline } = state {
+            let has_moved = runtime::is_elsewhere(runtime);
+            let fate = if has_moved { Fate::Ended } else { runtime.update_timer(*timer, cx.waker()) };
             match fate {
                 Fate::Pending => return Poll::Pending,
-                Fate::Ended if context.timers().remove(*timer) => *state = State::Until(*deadline),
+                Fate::Ended if runtime.remove_timer(*timer) => *state = State::Until(*deadline),
                 Fate::Fired | Fate::Ended => {
                     wait.end();
                     *state = State::Over;
@@ -179,7 +161,7 @@ impl Future for Sleep {
             }
             State::Over => polled_after_ready(),
         };
-        let context = with_context(this.caller, |_, context| context.clone());
+        let runtime = runtime::with_runtime(this.caller, Arc::clone);
         *state = match deadline {
             Deadline::Never => {
                 wait.for_time(None);
@@ -190,9 +172,9 @@ impl Future for Sleep {
                 State::Due
             }
             Deadline::At(deadline) => {
-                let timer = context.set_timer(deadline, cx.waker().clone());
+                let timer = runtime.set_timer(deadline, cx.waker().clone());
                 wait.for_time(Some(deadline));
-                State::Waiting { context, timer, deadline }
+                State::Waiting { runtime, timer, deadline }
             }
         };
         Poll::Pending

@@ -2,7 +2,10 @@
 
 use crate::{
     key_map::{FEW, KeyMap, is_roomy},
-    task::swallow,
+    task::{
+        runtime::{Fate, TimerKey},
+        swallow,
+    },
     time::now,
 };
 use parking_lot::Mutex;
@@ -41,22 +44,6 @@ struct Due {
     deadline: Instant,
     serial: u64,
     key: u64,
-}
-
-/// Identifies one timer, even after it has fired.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct TimerKey {
-    serial: u64,
-    key: u64,
-}
-
-/// The state of a timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Pending,
-    Fired,
-    /// Its runtime has ended before it was due (T4).
-    Ended,
 }
 
 impl State {
