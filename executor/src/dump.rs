@@ -80,7 +80,7 @@ pub fn dump() -> Dump {
 }
 
 #[cfg(feature = "diagnostics")]
-impl crate::Executor {
+impl crate::run::Executor {
     /// The unfinished tasks of this executor, and what each waits for, at this moment; see [`dump`](crate::dump()).
     pub fn dump(&self) -> Dump {
         Dump::of(Some(self.address()))

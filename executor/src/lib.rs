@@ -86,14 +86,17 @@
 //! they hang. The [guide](simulation) leads from a test that hangs now and then to its cause.
 //!
 //! ```
+//! # #[cfg(feature = "sim")] {
 //! use std::time::Duration;
 //! use waitline_executor::{sim, sleep};
 //!
 //! sim::many(0..100, || sleep(Duration::from_secs(86_400)));
+//! # }
 //! ```
 //!
 //! # Features
 //!
+//! - `sim`, on by default: the module [`sim`]. Without it the loop has no trace of simulations.
 //! - `diagnostics`: reports of stalls, and `dump()`, show what each task waits for and which task holds it.
 //! - `loom`: for this crate's own models.
 //!
@@ -153,7 +156,7 @@ pub mod sync {
 }
 
 /// The examples in the README, and in the workspace's, run as documentation tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "sim"))]
 #[doc = include_str!("../README.md")]
 #[doc = include_str!("../../README.md")]
 struct Readme;

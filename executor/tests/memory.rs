@@ -3,6 +3,8 @@
 //! The allocator counts for each thread: what one allocates and another frees is the sum of both. The record of the feature
 //! `diagnostics` is the process's: its memory is freed by whichever test comes next.
 #![cfg(all(not(loom), not(feature = "diagnostics")))]
+// Without the feature there are fewer tests, which need less.
+#![cfg_attr(not(feature = "sim"), allow(unused_imports))]
 
 use std::{
     future::{Future, pending, poll_fn},
@@ -12,8 +14,10 @@ use std::{
     time::Duration,
 };
 use waitline::testing::{CountingAllocator, allocated_bytes};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    CancelToken, Executor, JoinHandle, TaskGroup, ThreadPool, as_completed, gather, now, run, sim, sleep, sleep_until,
+    CancelToken, Executor, JoinHandle, TaskGroup, ThreadPool, as_completed, gather, now, run, sleep, sleep_until,
     spawn, yield_now,
 };
 
@@ -58,6 +62,7 @@ async fn cancel_most(tasks: Vec<JoinHandle<()>>) -> Vec<JoinHandle<()>> {
     kept
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_loop_leaves_nothing_on_its_thread() {
     let program = || async {
@@ -95,6 +100,7 @@ fn a_loop_follows_its_tasks_and_timers() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_loop_follows_timers_that_fire() {
     sim::run(0, async {

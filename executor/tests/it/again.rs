@@ -7,8 +7,10 @@ use std::{
     time::Duration,
 };
 use waitline::testing::{panic_message, poll_once};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    ReturnWhen, TaskGroup, as_completed, gather, interval, now, run, run_blocking, sim, sleep, sleep_until, spawn,
+    ReturnWhen, TaskGroup, as_completed, gather, interval, now, run, run_blocking, sleep, sleep_until, spawn,
     spawn_with_cleanup, timeout, timeout_at, try_gather, wait, yield_now,
 };
 
@@ -24,6 +26,7 @@ async fn poll_again<F: Future>(mut future: Pin<&mut F>) -> F::Output {
 
 const SHORT: Duration = Duration::from_millis(1);
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_sleep_or_a_turn_polled_again_says_so() {
     sim::run(0, async {
@@ -35,6 +38,7 @@ fn a_sleep_or_a_turn_polled_again_says_so() {
     .unwrap();
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_timeout_polled_again_says_so_whether_it_was_in_time_or_not() {
     sim::run(0, async {
@@ -46,6 +50,7 @@ fn a_timeout_polled_again_says_so_whether_it_was_in_time_or_not() {
     .unwrap();
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_tick_polled_again_says_so_and_takes_no_other_tick() {
     sim::run(0, async {
@@ -106,6 +111,7 @@ fn a_stream_of_what_is_completed_stays_at_its_end() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn the_handle_of_a_task_that_a_stalled_simulation_has_dropped_says_so() {
     let mut handles = Vec::new();

@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 use waitline::testing::{CountingWaker, panic_message, panicking_waker, poll_with};
-use waitline_executor::{CancelToken, run, sim, sleep, spawn, spawn_with_cleanup, yield_now};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
+use waitline_executor::{CancelToken, run, sleep, spawn, spawn_with_cleanup, yield_now};
 
 #[test]
 fn cleanup_runs_after_a_body_that_is_done() {
@@ -61,6 +63,7 @@ fn cleanup_runs_to_its_end_although_its_task_is_cancelled_again() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn the_end_of_run_waits_for_cleanups() {
     for seed in SCHEDULES {

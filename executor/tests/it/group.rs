@@ -8,11 +8,13 @@ use std::{
     },
     time::Duration,
 };
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    JoinHandle, ReturnWhen, TaskGroup, as_completed, gather, run, sim, sleep, spawn, timeout, try_gather, wait,
-    yield_now,
+    JoinHandle, ReturnWhen, TaskGroup, as_completed, gather, run, sleep, spawn, timeout, try_gather, wait, yield_now,
 };
 
+#[cfg(feature = "sim")]
 #[test]
 fn gather_returns_outputs_in_the_order_of_its_futures() {
     sim::many(SCHEDULES, || async {
@@ -48,6 +50,7 @@ fn gather_runs_its_futures_concurrently() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn gather_polls_only_what_was_woken() {
     sim::many(SCHEDULES, || async {
@@ -80,6 +83,7 @@ fn a_gather_that_always_has_work_gives_the_others_their_turns() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_dropped_gather_drops_its_futures() {
     sim::many(SCHEDULES, || async {
@@ -112,6 +116,7 @@ fn gathered_handles_give_a_result_each() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn try_gather_ends_with_the_first_error_and_drops_the_rest() {
     sim::many(SCHEDULES, || async {
@@ -137,6 +142,7 @@ fn try_gather_ends_with_the_first_error_and_drops_the_rest() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn as_completed_gives_outputs_as_they_come() {
     sim::many(SCHEDULES, || async {
@@ -152,6 +158,7 @@ fn as_completed_gives_outputs_as_they_come() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn wait_returns_when_it_is_told_to() {
     sim::many(SCHEDULES, || async {
@@ -199,6 +206,7 @@ fn first_error_without_an_error_waits_for_all() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_dropped_wait_cancels_nothing() {
     sim::many(SCHEDULES, || async {
@@ -213,6 +221,7 @@ fn a_dropped_wait_cancels_nothing() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_task_group_returns_outputs_in_the_order_of_its_spawns() {
     sim::many(SCHEDULES, || async {

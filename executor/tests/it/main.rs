@@ -1,5 +1,7 @@
 //! The executor's behaviour, as a program sees it. The models are in `tests/loom.rs`.
 #![cfg(not(loom))]
+// Without the feature there are fewer tests, which need less.
+#![cfg_attr(not(feature = "sim"), allow(dead_code, unused_imports))]
 
 mod again;
 mod blocking;

@@ -1,7 +1,9 @@
 use std::{cell::RefCell, future::pending, pin::pin, sync::mpsc, thread, time::Duration};
 use waitline::testing::{panic_message, poll_once};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    TaskGroup, ThreadPool, interval, now, run, run_blocking, sim, sleep, sleep_until, spawn, spawn_local, spawn_named,
+    TaskGroup, ThreadPool, interval, now, run, run_blocking, sleep, sleep_until, spawn, spawn_local, spawn_named,
     spawn_with_cleanup, timeout, timeout_at,
 };
 
@@ -59,6 +61,7 @@ fn an_interval_of_zero_is_refused() {
     assert!(panic_message(|| interval(Duration::ZERO)).unwrap().contains("period of zero"));
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_simulation_inside_of_a_loop_names_itself() {
     run(async {
@@ -73,6 +76,7 @@ fn a_simulation_inside_of_a_loop_names_itself() {
     .unwrap();
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_chance_that_is_no_probability_is_refused_everywhere() {
     for wrong in [2.0, -0.1, f64::NAN, f64::INFINITY, 1.0 + f64::EPSILON] {
@@ -84,6 +88,7 @@ fn a_chance_that_is_no_probability_is_refused_everywhere() {
     assert!(!sim::chance(1.0) && !sim::chance(0.0) && !sim::chance(-0.0));
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_thread_that_is_ending_may_ask_for_chances_and_is_told_what_it_lacks() {
     struct Last(mpsc::Sender<Option<String>>);

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 use waitline::testing::{CountingWaker, inline_waker, panic_message, panicking_waker, poll_once, poll_with};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    CancelToken, Executor, TaskGroup, gather, interval, now, run, sim, sleep, sleep_until, spawn, timeout,
+    CancelToken, Executor, TaskGroup, gather, interval, now, run, sleep, sleep_until, spawn, timeout,
 };
 
 const SHORT: Duration = Duration::from_millis(10);
@@ -34,6 +36,7 @@ fn a_sleep_that_began_in_a_loop_that_has_ended_goes_on_in_the_next() {
     assert!(now() - begin >= SHORT, "it keeps its deadline");
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_sleep_moves_between_all_kinds_of_loops() {
     let executor = Executor::builder().threads(1).build();
@@ -90,6 +93,7 @@ fn a_sleep_outlives_the_executor_that_it_began_in() {
     }
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_timer_that_fired_in_the_old_loop_has_fired() {
     let mut sleep = Box::pin(sleep(LONG));
@@ -101,6 +105,7 @@ fn a_timer_that_fired_in_the_old_loop_has_fired() {
     run(sleep);
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn timeouts_ticks_and_groups_move_as_their_sleeps_do() {
     let mut expired = Box::pin(timeout(LONG, pending::<()>()));

@@ -10,9 +10,10 @@ use std::{
     },
     time::Duration,
 };
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
 use waitline_executor::{
-    CancelToken, Executor, TaskGroup, gather, run, run_blocking, sim, sleep, spawn, spawn_with_cleanup, timeout,
-    yield_now,
+    CancelToken, Executor, TaskGroup, gather, run, run_blocking, sleep, spawn, spawn_with_cleanup, timeout, yield_now,
 };
 
 /// xorshift64*
@@ -166,6 +167,7 @@ fn random_programs_end_on_several_threads() {
     assert!(total > 1000, "only {total} tasks: the programs are too tame to tell anything");
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn random_programs_end_in_simulations() {
     let mut total = 0;

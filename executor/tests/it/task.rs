@@ -10,7 +10,9 @@ use std::{
     },
     time::Duration,
 };
-use waitline_executor::{JoinError, JoinHandle, run, sim, sleep, spawn, spawn_local, spawn_named, timeout, yield_now};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
+use waitline_executor::{JoinError, JoinHandle, run, sleep, spawn, spawn_local, spawn_named, timeout, yield_now};
 
 #[test]
 fn a_dropped_handle_detaches_its_task() {
@@ -231,6 +233,7 @@ fn ids_differ_and_names_are_kept() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_handle_may_be_awaited_by_reference() {
     sim::many(SCHEDULES, || async {

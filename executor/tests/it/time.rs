@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 use waitline::testing::CountingWaker;
-use waitline_executor::{
-    gather, interval, now, run, sim, sleep, sleep_until, spawn_local, timeout, timeout_at, yield_now,
-};
+#[cfg(feature = "sim")]
+use waitline_executor::sim;
+use waitline_executor::{gather, interval, now, run, sleep, sleep_until, spawn_local, timeout, timeout_at, yield_now};
 
 const CENTURIES: Duration = Duration::from_secs(300 * 365 * 86_400);
 
@@ -32,6 +32,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
     assert_eq!(*log.borrow(), [1, 3, 2, 0]);
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_sleep_begins_with_its_first_poll() {
     sim::many(SCHEDULES, || async {
@@ -88,6 +89,7 @@ fn timeout_returns_what_is_ready_even_with_no_time() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_timeout_drops_its_future() {
     sim::many(SCHEDULES, || async {
@@ -114,6 +116,7 @@ fn a_dropped_sleep_lets_go_of_its_waker() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn only_the_latest_waker_of_a_sleep_is_woken() {
     sim::many(SCHEDULES, || async {
@@ -139,6 +142,7 @@ fn a_sleep_may_change_threads_after_its_first_poll() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn a_panicking_waker_costs_other_timers_nothing() {
     sim::many(SCHEDULES, || async {
@@ -195,6 +199,7 @@ fn an_interval_ticks_at_once_and_then_at_its_beat() {
     });
 }
 
+#[cfg(feature = "sim")]
 #[test]
 fn an_interval_of_centuries_ticks_once() {
     sim::many(SCHEDULES, || async {
