@@ -156,7 +156,7 @@ impl Future for Tick<'_> {
             Next::Never => return Poll::Pending,
         };
         if this.sleep.is_none() && due > now() {
-            this.sleep.set(Some(Sleep::until_tick(due)));
+            this.sleep.set(Some(Sleep::until("interval", due)));
         }
         if let Some(sleep) = this.sleep.as_mut().as_pin_mut() {
             ready!(sleep.poll(cx));

@@ -3,8 +3,10 @@
 pub(crate) mod clock;
 mod interval;
 mod sleep;
+mod timeout;
 pub(crate) mod timer;
 
 pub use clock::now;
 pub use interval::{Interval, Tick, interval};
-pub use sleep::{Sleep, TimedOut, Timeout, sleep, sleep_until, timeout, timeout_at};
+pub use sleep::{Sleep, sleep, sleep_until};
+pub use timeout::{TimedOut, Timeout, timeout, timeout_at};
