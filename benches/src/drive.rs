@@ -1,9 +1,11 @@
 //! The same ways of driving futures for every peer: by hand, many tasks on one thread, tasks on two workers.
 
+use crate::workloads::executor::peers::{AsyncWorkers, Ours, Peer, Tokio};
 use async_task::Runnable;
 use std::{
     cell::RefCell,
     collections::VecDeque,
+    fmt,
     future::{Future, poll_fn},
     hint::black_box,
     pin::{Pin, pin},
@@ -109,21 +111,65 @@ pub fn one_yield(n: u64) -> Duration {
     })
 }
 
-/// Runs tasks on two worker threads of one executor (async-executor), until all have ended.
-pub fn two_workers<F: Future<Output = ()> + Send + 'static>(tasks: impl IntoIterator<Item = F>) {
-    let executor = async_executor::Executor::new();
-    let handles: Vec<_> = tasks.into_iter().map(|task| executor.spawn(task)).collect();
-    let all = async {
-        for handle in handles {
-            handle.await;
+/// Where tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The smallest executor there can be: [`one_thread`].
+    OneThread,
+    /// `waitline_executor::Executor`.
+    Waitline,
+    /// tokio's multi-thread runtime.
+    Tokio,
+    /// `async_executor::Executor`.
+    AsyncExecutor,
+}
+
+impl On {
+    /// The executors with two workers. The calling thread only spawns and waits.
+    pub const TWO_WORKERS: [On; 3] = [On::Waitline, On::Tokio, On::AsyncExecutor];
+
+    /// Runs tasks until all have ended. Returns the time from the first spawn to the end of the last task: starting and
+    /// stopping the worker threads does not count.
+    pub fn time<F: Future<Output = ()> + Send + 'static>(self, tasks: impl IntoIterator<Item = F>) -> Duration {
+        match self {
+            On::OneThread => timed(|| one_thread(tasks)),
+            On::Waitline => on_workers::<Ours<2>, F>(tasks),
+            On::Tokio => on_workers::<Tokio<2>, F>(tasks),
+            On::AsyncExecutor => on_workers::<AsyncWorkers, F>(tasks),
         }
-    };
-    let done = event_listener::Event::new();
-    std::thread::scope(|scope| {
-        let stop = done.listen();
-        let executor = &executor;
-        scope.spawn(move || futures_lite::future::block_on(executor.run(stop)));
-        futures_lite::future::block_on(executor.run(all));
-        done.notify(usize::MAX);
-    });
+    }
+}
+
+impl fmt::Display for On {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            On::OneThread => "one thread",
+            On::Waitline => "waitline",
+            On::Tokio => "tokio",
+            On::AsyncExecutor => "async-executor",
+        })
+    }
+}
+
+fn on_workers<P: Peer, F: Future<Output = ()> + Send + 'static>(tasks: impl IntoIterator<Item = F>) -> Duration {
+    P::run(|peer| async move {
+        // Each task has a sender, and the last that goes away wakes this thread: once, and not for each task.
+        let (running, ended) = async_channel::bounded::<()>(1);
+        let start = Instant::now();
+        let spawn = |task: F| {
+            let running = running.clone();
+            peer.spawn(async move {
+                task.await;
+                drop(running);
+            })
+        };
+        let handles: Vec<_> = tasks.into_iter().map(spawn).collect();
+        drop(running);
+        assert!(ended.recv().await.is_err(), "nobody sends");
+        let took = start.elapsed();
+        for handle in handles {
+            P::join(handle).await;
+        }
+        took
+    })
 }

@@ -10,6 +10,7 @@ pub mod memory;
 pub mod workloads;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use drive::On;
 use std::{fmt, time::Duration};
 use workloads::{event, executor, faulty, lock, queue, sem};
 
@@ -18,8 +19,8 @@ type Run = Box<dyn Fn(u64) -> Duration>;
 
 /// A peer in a workload.
 pub struct Case {
-    /// The peer's name: its crate, or `limit: …` for what no peer can beat.
-    pub peer: &'static str,
+    /// The peer's name: its crate, `PRIMITIVE on EXECUTOR` for a pair, or `limit: …` for what no peer can beat.
+    pub peer: String,
     run: Run,
 }
 
@@ -45,12 +46,14 @@ pub struct Workload {
     pub cases: Vec<Case>,
     /// Whether a round is one `run(1)`, however long that takes.
     pub once: bool,
+    /// Where the cases to come run their tasks, if their names say it.
+    on: Option<On>,
 }
 
 impl Workload {
     /// A workload of operations that are repeated until a round is long enough. No cases yet.
     pub fn new(name: impl Into<String>) -> Self {
-        Workload { name: name.into(), cases: Vec::new(), once: false }
+        Workload { name: name.into(), cases: Vec::new(), once: false, on: None }
     }
 
     /// A workload that has a size of its own: a round is one `run(1)`, and what it returns is the figure.
@@ -60,7 +63,14 @@ impl Workload {
 
     /// Adds a peer. `run(n)` does `n` operations, asserts that they had the right effect, and returns the time taken.
     pub fn case(mut self, peer: &'static str, run: impl Fn(u64) -> Duration + 'static) -> Self {
+        let peer = self.on.map_or(peer.to_owned(), |on| format!("{peer} on {on}"));
         self.cases.push(Case { peer, run: Box::new(run) });
+        self
+    }
+
+    /// The cases added from here on are pairs of a primitive and this executor, and named so, except on one thread.
+    pub fn on(mut self, on: On) -> Self {
+        self.on = Some(on).filter(|on| *on != On::OneThread);
         self
     }
 }
@@ -114,8 +124,9 @@ pub fn bench(group: &str) {
         let mut group = criterion.benchmark_group(&workload.name);
         group.throughput(Throughput::Elements(1));
         for case in &workload.cases {
-            group
-                .bench_function(BenchmarkId::from_parameter(case.peer), |bencher| bencher.iter_custom(|n| case.run(n)));
+            group.bench_function(BenchmarkId::from_parameter(&case.peer), |bencher| {
+                bencher.iter_custom(|n| case.run(n))
+            });
         }
         group.finish();
     }

@@ -15,11 +15,11 @@ const OURS: RGBColor = RGBColor(224, 108, 32);
 const PEER: RGBColor = RGBColor(91, 134, 184);
 const LIMIT: RGBColor = RGBColor(150, 156, 164);
 
-const WIDTH: i32 = 760;
+const WIDTH: i32 = 810;
 /// Where the bars begin; the names stand to the left of it.
-const LEFT: i32 = 250;
+const LEFT: i32 = 300;
 /// Where the longest bar ends; the figures stand to the right of their bars.
-const RIGHT: i32 = 640;
+const RIGHT: i32 = 690;
 const TOP: i32 = 44;
 const ROW: i32 = 26;
 const FONT: &str = "system-ui, sans-serif";
@@ -40,7 +40,7 @@ fn draw(table: &Table, document: &mut String) -> Result<(), Box<dyn std::error::
     area.draw(&Text::new(title, (WIDTH / 2, TOP / 2), text(16.0, HPos::Center)))?;
 
     let measured = table.rows.iter().filter_map(|(peer, outcome)| match outcome {
-        Outcome::Measured(quartiles) => Some((*peer, *quartiles)),
+        Outcome::Measured(quartiles) => Some((peer.as_str(), *quartiles)),
         Outcome::Failed(_) => None,
     });
     let peers = measured.clone().filter(|(peer, _)| !is_limit(peer));
@@ -50,7 +50,7 @@ fn draw(table: &Table, document: &mut String) -> Result<(), Box<dyn std::error::
 
     for (row, (peer, outcome)) in table.rows.iter().enumerate() {
         let middle = TOP + ROW * row as i32 + ROW / 2;
-        area.draw(&Text::new(*peer, (LEFT - 8, middle), text(13.0, HPos::Right)))?;
+        area.draw(&Text::new(peer.as_str(), (LEFT - 8, middle), text(13.0, HPos::Right)))?;
         match outcome {
             Outcome::Measured([low, median, high]) => {
                 let colour = match peer {

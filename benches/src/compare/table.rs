@@ -30,12 +30,12 @@ impl Outcome {
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) name: String,
-    pub(super) rows: Vec<(&'static str, Outcome)>,
+    pub(super) rows: Vec<(String, Outcome)>,
 }
 
-/// A peer's kind shows in its name.
+/// A peer's kind shows in its name. A pair is ours if the primitive and the executor are.
 pub(super) fn is_ours(peer: &str) -> bool {
-    peer.starts_with("waitline")
+    peer.split(" on ").all(|part| part.starts_with("waitline"))
 }
 
 pub(super) fn is_limit(peer: &str) -> bool {
@@ -43,7 +43,7 @@ pub(super) fn is_limit(peer: &str) -> bool {
 }
 
 impl Table {
-    pub(super) fn new(name: String, mut rows: Vec<(&'static str, Outcome)>) -> Self {
+    pub(super) fn new(name: String, mut rows: Vec<(String, Outcome)>) -> Self {
         rows.sort_by(|(_, a), (_, b)| median(a).total_cmp(&median(b)));
         Table { name, rows }
     }
@@ -66,14 +66,14 @@ impl Table {
     }
 
     /// The best that is neither ours nor a limit, and its median.
-    fn best_rival(&self) -> Option<(&'static str, f64)> {
+    fn best_rival(&self) -> Option<(&str, f64)> {
         self.best(|peer| !is_ours(peer) && !is_limit(peer))
     }
 
     /// The best peer of a kind, unless all of them failed.
-    fn best(&self, kind: impl Fn(&str) -> bool) -> Option<(&'static str, f64)> {
+    fn best(&self, kind: impl Fn(&str) -> bool) -> Option<(&str, f64)> {
         let (peer, outcome) = self.rows.iter().find(|(peer, _)| kind(peer))?;
-        Some((*peer, median(outcome))).filter(|(_, median)| median.is_finite())
+        Some((peer.as_str(), median(outcome))).filter(|(_, median)| median.is_finite())
     }
 
     /// One line of Markdown: our best, the best peer, and the ratio.
@@ -146,8 +146,10 @@ mod tests {
             ("slow", measured(4000.0)),
             ("waitline", measured(1500.0)),
             ("limit: a load", measured(1000.0)),
+            ("waitline on a rival", measured(3000.0)),
             ("quick", measured(2000.0)),
         ];
+        let rows = rows.into_iter().map(|(peer, outcome)| (peer.to_owned(), outcome)).collect();
         let table = Table::new("lock: 2 µs, 1x1".to_owned(), rows);
         assert_eq!(table.summary(), "| lock: 2 µs, 1x1 | 1.50 µs | quick: 2.00 µs | 0.75 |");
         let expected = "\
@@ -158,6 +160,7 @@ mod tests {
 | limit: a load | 1.00 | 0.50 | 0.90 – 1.10 |
 | **waitline** | 1.50 | 0.75 | 1.35 – 1.65 |
 | quick | 2.00 | 1.00 | 1.80 – 2.20 |
+| waitline on a rival | 3.00 | 1.50 | 2.70 – 3.30 |
 | slow | 4.00 | 2.00 | 3.60 – 4.40 |
 | stalls | – | – | stalled / for ever |
 ";

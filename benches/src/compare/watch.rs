@@ -27,7 +27,7 @@ pub(super) fn measure(group: Group, index: usize, workload: &Workload, options: 
             End::Done => {
                 given_up.into_iter().for_each(|(peer, why)| records[peer].failure = Some(why));
                 let outcomes = workload.cases.iter().zip(records);
-                let rows = outcomes.map(|(case, record)| (case.peer, record.outcome())).collect();
+                let rows = outcomes.map(|(case, record)| (case.peer.clone(), record.outcome())).collect();
                 return Ok(Table::new(workload.name.clone(), rows));
             }
             End::Stalled(peer) => given_up.push((peer, format!("stalled for {:?}", options.patience()))),

@@ -2,7 +2,7 @@
 
 use crate::{
     Workload,
-    drive::{one_thread, one_yield, timed, two_workers},
+    drive::{On, one_yield},
 };
 use std::{
     future::Future,
@@ -66,7 +66,7 @@ macro_rules! every_barrier {
 }
 
 /// As many tasks as parties, round after round. Per wait.
-fn barrier_rounds<B: AsyncBarrier>(n: u64, parties: u64, workers: bool) -> Duration {
+fn barrier_rounds<B: AsyncBarrier>(n: u64, parties: u64, on: On) -> Duration {
     let barrier = Arc::new(B::new(parties as usize));
     let rounds = n.div_ceil(parties);
     let leaders = Arc::new(AtomicUsize::new(0));
@@ -80,10 +80,7 @@ fn barrier_rounds<B: AsyncBarrier>(n: u64, parties: u64, workers: bool) -> Durat
             }
         }
     };
-    let took = timed(|| match workers {
-        false => one_thread((0..parties).map(task)),
-        true => two_workers((0..parties).map(task)),
-    });
+    let took = on.time((0..parties).map(task));
     assert_eq!(leaders.load(Ordering::Relaxed) as u64, rounds);
     took.mul_f64(n as f64 / (rounds * parties) as f64)
 }
@@ -94,12 +91,13 @@ pub fn workloads() -> Vec<Workload> {
     for parties in [2, 64, 1000] {
         let name = format!("barrier: rounds of {parties} tasks, one thread");
         all.push(
-            every_barrier!(Workload::new(name), barrier_rounds, parties, false).case("limit: one yield", one_yield),
+            every_barrier!(Workload::new(name), barrier_rounds, parties, On::OneThread)
+                .case("limit: one yield", one_yield),
         );
     }
     for parties in [2, 64] {
         let name = format!("barrier: rounds of {parties} tasks, two workers");
-        all.push(every_barrier!(Workload::new(name), barrier_rounds, parties, true));
+        all.push(pairs!(Workload::new(name), every_barrier, barrier_rounds, parties));
     }
     all
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Workload,
-    drive::{one_thread, poll, timed, two_workers, yield_now},
+    drive::{On, poll, yield_now},
 };
 use std::{
     future::Future,
@@ -119,7 +119,7 @@ fn ping_pong<W: Watched>(n: u64) -> Duration {
             state.change(|value| *value += 1).await;
         }
     };
-    let took = timed(|| one_thread([0, 1].map(|parity| player(state.clone(), parity))));
+    let took = On::OneThread.time([0, 1].map(|parity| player(state.clone(), parity)));
     check(&*state, each * 2);
     took
 }
@@ -128,7 +128,7 @@ const CROWD: u64 = 1000;
 
 /// Rounds in which 1000 waiters are notified at once, and each takes the lock once. Times are per waiter, from the
 /// notification to the end of the last wait.
-fn crowd<W: Watched>(n: u64, two: bool) -> Duration {
+fn crowd<W: Watched>(n: u64, on: On) -> Duration {
     type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
     let rounds = n.div_ceil(CROWD);
     let state = Arc::new(W::new());
@@ -156,11 +156,7 @@ fn crowd<W: Watched>(n: u64, two: bool) -> Duration {
             }
         };
         let tasks = (0..CROWD).map(|_| Box::pin(waiter()) as Task).chain([Box::pin(notifier) as Task]);
-        if two {
-            two_workers(tasks)
-        } else {
-            one_thread(tasks)
-        }
+        on.time(tasks);
         let at = |moment: &Mutex<Option<Instant>>| moment.lock().expect("once").expect("all tasks have ended");
         took += at(&counts.3) - at(&counts.2);
     }
@@ -173,23 +169,28 @@ fn check(state: &impl Watched, value: u64) {
     assert!(poll(pin!(wait), Waker::noop()).is_ready(), "the count is off");
 }
 
+/// The crowd at our condition, which compares executors.
+pub(super) fn our_crowd(n: u64, on: On) -> Duration {
+    crowd::<Ours>(n, on)
+}
+
+/// Adds one case per peer.
+macro_rules! every_condition {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        $workload
+            .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
+            .case("async-lock + event-listener", move |n| $run::<EventListener>(n $(, $arg)*))
+            .case("asyncband", move |n| $run::<Asyncband>(n $(, $arg)*))
+            .case("tokio Mutex + Notify", move |n| $run::<Tokio>(n $(, $arg)*))
+    };
+}
+
 /// All workloads on conditions.
 pub fn workloads() -> Vec<Workload> {
+    let notify_all = |place| Workload::new(format!("condition: notify_all over 1000 waiters, {place}, per waiter"));
     vec![
-        Workload::new("condition: ping-pong of two tasks, one thread, per turn")
-            .case("waitline", ping_pong::<Ours>)
-            .case("async-lock + event-listener", ping_pong::<EventListener>)
-            .case("asyncband", ping_pong::<Asyncband>)
-            .case("tokio Mutex + Notify", ping_pong::<Tokio>),
-        Workload::new("condition: notify_all over 1000 waiters, one thread, per waiter")
-            .case("waitline", |n| crowd::<Ours>(n, false))
-            .case("async-lock + event-listener", |n| crowd::<EventListener>(n, false))
-            .case("asyncband", |n| crowd::<Asyncband>(n, false))
-            .case("tokio Mutex + Notify", |n| crowd::<Tokio>(n, false)),
-        Workload::new("condition: notify_all over 1000 waiters, two workers, per waiter")
-            .case("waitline", |n| crowd::<Ours>(n, true))
-            .case("async-lock + event-listener", |n| crowd::<EventListener>(n, true))
-            .case("asyncband", |n| crowd::<Asyncband>(n, true))
-            .case("tokio Mutex + Notify", |n| crowd::<Tokio>(n, true)),
+        every_condition!(Workload::new("condition: ping-pong of two tasks, one thread, per turn"), ping_pong),
+        every_condition!(notify_all("one thread"), crowd, On::OneThread),
+        pairs!(notify_all("two workers"), every_condition, crowd),
     ]
 }

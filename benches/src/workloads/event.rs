@@ -2,7 +2,7 @@
 
 use crate::{
     Workload,
-    drive::{counted_waker, one_thread, one_yield, poll, ready, timed, yield_now},
+    drive::{On, counted_waker, one_thread, one_yield, poll, ready, timed, yield_now},
     workloads::barrier,
 };
 use futures_lite::FutureExt;
@@ -215,12 +215,25 @@ macro_rules! every_event {
 
 macro_rules! every_clearable {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        other_clearables!(best_clearables!($workload, $run $(, $arg)*), $run $(, $arg)*)
+    };
+}
+
+/// Those that are measured on each executor.
+macro_rules! best_clearables {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
         $workload
             .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
-            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
             .case("event-listener + flag", move |n| $run::<Listener>(n $(, $arg)*))
             .case("asyncband", move |n| $run::<Asyncband>(n $(, $arg)*))
+            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
             .case("tokio Notify + flag", move |n| $run::<TokioNotify>(n $(, $arg)*))
+    };
+}
+
+macro_rules! other_clearables {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        $workload
             .case("tokio watch", move |n| $run::<TokioWatch>(n $(, $arg)*))
             .case("limit: Vec of wakers", move |n| $run::<PlainVec>(n $(, $arg)*))
     };
@@ -377,6 +390,30 @@ fn tasks<E: Clear>(n: u64, tasks: u64) -> Duration {
     took.mul_f64(n as f64 / done as f64)
 }
 
+/// All tasks wait for one event, then for another. The task that gets past an event last clears it and sets the other, for which
+/// the rest waits by then. Per wait.
+fn workers<E: Clear>(n: u64, tasks: u64, on: On) -> Duration {
+    let shared = Arc::new(([E::new(), E::new()], AtomicUsize::new(0)));
+    let (tasks, rounds) = (tasks as usize, n.div_ceil(tasks) as usize);
+    let task = |_| {
+        let shared = shared.clone();
+        async move {
+            let (events, passed) = &*shared;
+            for round in 0..rounds {
+                events[round % 2].wait().await;
+                if passed.fetch_add(1, Ordering::AcqRel) + 1 == (round + 1) * tasks {
+                    events[round % 2].clear();
+                    events[(round + 1) % 2].set();
+                }
+            }
+        }
+    };
+    shared.0[0].set();
+    let took = on.time((0..tasks).map(task));
+    assert_eq!(shared.1.load(Ordering::Relaxed), rounds * tasks);
+    took.mul_f64(n as f64 / (rounds * tasks) as f64)
+}
+
 /// All workloads on events, and those on barriers. Times are per wait.
 pub fn workloads() -> Vec<Workload> {
     let mut all = vec![every_event!(Workload::new("event: wait on a set event"), set_already)];
@@ -394,6 +431,10 @@ pub fn workloads() -> Vec<Workload> {
         every_clearable!(Workload::new("event: 1000 tasks, one thread"), tasks, 1000)
             .case("limit: one yield", one_yield),
     ]);
+    for tasks in [8, 1000] {
+        let name = format!("event: {tasks} tasks, two workers");
+        all.push(pairs!(Workload::new(name), best_clearables and other_clearables, workers, tasks));
+    }
     all.extend(barrier::workloads());
     all
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Workload,
-    drive::{compute, counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    drive::{On, compute, counted_waker, poll, ready, timed, yield_now},
     workloads::condition,
 };
 use std::{
@@ -108,13 +108,26 @@ impl AsyncLock for Saa {
 /// Adds one case per peer: a function generic over the peer's lock.
 macro_rules! every_lock {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        other_locks!(best_locks!($workload, $run $(, $arg)*), $run $(, $arg)*)
+    };
+}
+
+/// Those that are measured on each executor.
+macro_rules! best_locks {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
         $workload
             .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
-            .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
-            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
             .case("async-lock (barges)", move |n| $run::<AsyncLockCrate>(n $(, $arg)*))
             .case("asyncband", move |n| $run::<Asyncband>(n $(, $arg)*))
+            .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
             .case("tokio", move |n| $run::<Tokio>(n $(, $arg)*))
+    };
+}
+
+macro_rules! other_locks {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        $workload
+            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
             .case("saa", move |n| $run::<Saa>(n $(, $arg)*))
     };
 }
@@ -188,23 +201,21 @@ fn tasks<L: AsyncLock>(n: u64, tasks: u64) -> Duration {
             drop(guard);
         }
     };
-    let took = timed(|| one_thread((0..tasks).map(|_| task(lock.clone()))));
+    let took = On::OneThread.time((0..tasks).map(|_| task(lock.clone())));
     assert_eq!(*ready(lock.lock()), each * tasks);
     took
 }
 
 fn two_yields(n: u64) -> Duration {
-    timed(|| {
-        one_thread((0..8).map(|_| async move {
-            for _ in 0..n.div_ceil(8) {
-                yield_now().await;
-                yield_now().await;
-            }
-        }));
-    })
+    On::OneThread.time((0..8).map(|_| async move {
+        for _ in 0..n.div_ceil(8) {
+            yield_now().await;
+            yield_now().await;
+        }
+    }))
 }
 
-fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u64) -> Duration {
+fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u64, on: On) -> Duration {
     let lock = Arc::new(L::new());
     let each = n.div_ceil(tasks);
     let task = |lock: Arc<L>| async move {
@@ -213,7 +224,7 @@ fn workers<L: AsyncLock>(n: u64, tasks: u64, outside: u64) -> Duration {
             assert_eq!(compute(outside), outside / 2);
         }
     };
-    let took = timed(|| two_workers((0..tasks).map(|_| task(lock.clone()))));
+    let took = on.time((0..tasks).map(|_| task(lock.clone())));
     assert_eq!(*ready(lock.lock()), each * tasks);
     took
 }
@@ -251,11 +262,11 @@ pub fn workloads() -> Vec<Workload> {
     ];
     for tasks in [2, 8, 64] {
         let name = format!("lock: {tasks} tasks, two workers, an empty section");
-        all.push(every_lock!(Workload::new(name), workers, tasks, 0));
+        all.push(pairs!(Workload::new(name), best_locks and other_locks, workers, tasks, 0));
     }
     for (steps, time) in [(700, "0.2 µs"), (7_000, "2 µs"), (35_000, "10 µs")] {
         let name = format!("lock: 8 tasks, two workers, about {time} of work outside");
-        all.push(every_lock!(Workload::new(name), workers, 8, steps));
+        all.push(pairs!(Workload::new(name), best_locks and other_locks, workers, 8, steps));
     }
     all.extend(condition::workloads());
     all

@@ -3,7 +3,7 @@
 
 use crate::{
     Workload,
-    drive::{counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    drive::{On, counted_waker, one_thread, poll, ready, timed, yield_now},
 };
 use std::{
     cell::{Cell, RefCell},
@@ -169,22 +169,40 @@ peer!(
 /// Adds one case per peer: a function generic over the peer's semaphore.
 macro_rules! every_semaphore {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
-        many_semaphores!($workload, $run $(, $arg)*)
-            .case("waitline BoundedSemaphore", move |n| $run::<Bounded>(n $(, $arg)*))
-            .case("saa", move |n| $run::<saa::Semaphore>(n $(, $arg)*))
-            .case("async-lock (barges)", move |n| $run::<AsyncLockCrate>(n $(, $arg)*))
+        other_semaphores!(best_semaphores!($workload, $run $(, $arg)*), $run $(, $arg)*)
     };
 }
 
-/// The same, for those peers that serve requests for several permits, and count to a thousand.
-macro_rules! many_semaphores {
+/// Those that are measured on each executor.
+macro_rules! best_semaphores {
     ($workload:expr, $run:ident $(, $arg:expr)*) => {
         $workload
             .case("waitline", move |n| $run::<Ours>(n $(, $arg)*))
-            .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
-            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
+            .case("async-lock (barges)", move |n| $run::<AsyncLockCrate>(n $(, $arg)*))
             .case("asyncband", move |n| $run::<Asyncband>(n $(, $arg)*))
+            .case("maitake-sync", move |n| $run::<Maitake>(n $(, $arg)*))
             .case("tokio", move |n| $run::<Tokio>(n $(, $arg)*))
+    };
+}
+
+macro_rules! other_semaphores {
+    ($workload:expr, $run:ident $(, $arg:expr)*) => {
+        $workload
+            .case("waitline BoundedSemaphore", move |n| $run::<Bounded>(n $(, $arg)*))
+            .case("futures-intrusive", move |n| $run::<Intrusive>(n $(, $arg)*))
+            .case("saa", move |n| $run::<saa::Semaphore>(n $(, $arg)*))
+    };
+}
+
+/// Those peers that serve requests for several permits, and count to a thousand.
+macro_rules! many_semaphores {
+    ($workload:expr, $run:ident) => {
+        $workload
+            .case("waitline", $run::<Ours>)
+            .case("maitake-sync", $run::<Maitake>)
+            .case("futures-intrusive", $run::<Intrusive>)
+            .case("asyncband", $run::<Asyncband>)
+            .case("tokio", $run::<Tokio>)
     };
 }
 
@@ -280,28 +298,22 @@ fn check<S: AsyncSemaphore>(shared: &(S, InUse), permits: usize) {
     assert_eq!((shared.1.0.load(Ordering::Relaxed), count_free(&shared.0)), (0, permits));
 }
 
-fn tasks<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize) -> Duration {
+fn tasks<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize, on: On) -> Duration {
     let shared = Arc::new((S::new(permits), InUse::default()));
     let each = n.div_ceil(tasks);
-    let took = timed(|| one_thread((0..tasks).map(|_| work(shared.clone(), permits, each))));
-    check(&shared, permits);
-    took
-}
-
-fn workers<S: AsyncSemaphore>(n: u64, tasks: u64, permits: usize) -> Duration {
-    let shared = Arc::new((S::new(permits), InUse::default()));
-    let each = n.div_ceil(tasks);
-    let took = timed(|| two_workers((0..tasks).map(|_| work(shared.clone(), permits, each))));
+    let took = on.time((0..tasks).map(|_| work(shared.clone(), permits, each)));
     check(&shared, permits);
     took
 }
 
 /// What a hand-off to another task and a yield cost without a semaphore.
-async fn two_yields(turns: u64) {
-    for _ in 0..turns {
-        yield_now().await;
-        yield_now().await;
-    }
+fn two_yields(n: u64, on: On) -> Duration {
+    on.time((0..64).map(|_| async move {
+        for _ in 0..n.div_ceil(64) {
+            yield_now().await;
+            yield_now().await;
+        }
+    }))
 }
 
 /// A thousand waiters, one release, a thousand polls.
@@ -390,6 +402,16 @@ pub fn workloads() -> Vec<Workload> {
         let waker = counted_waker();
         timed(|| (0..n).for_each(|_| Waker::clone(black_box(&waker)).wake()))
     };
+    let mut over_three = pairs!(
+        Workload::new("sem: 64 tasks over 3 permits, two workers"),
+        best_semaphores and other_semaphores,
+        tasks,
+        64,
+        3
+    );
+    for on in On::TWO_WORKERS {
+        over_three = over_three.on(on).case("limit: two yields", move |n| two_yields(n, on));
+    }
     vec![
         every_semaphore!(Workload::new("sem: acquire and release, uncontended"), free)
             .case("limit: two exchanges", two_exchanges),
@@ -398,10 +420,9 @@ pub fn workloads() -> Vec<Workload> {
         every_semaphore!(Workload::new("sem: hand-off, polled by hand"), hand_off)
             .case("limit: waker clone and wake", clone_and_wake),
         every_semaphore!(Workload::new("sem: wait and cancel"), wait_and_cancel),
-        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, one thread"), tasks, 64, 3)
-            .case("limit: two yields", |n| timed(|| one_thread((0..64).map(|_| two_yields(n.div_ceil(64)))))),
-        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, two workers"), workers, 64, 3)
-            .case("limit: two yields", |n| timed(|| two_workers((0..64).map(|_| two_yields(n.div_ceil(64)))))),
+        every_semaphore!(Workload::new("sem: 64 tasks over 3 permits, one thread"), tasks, 64, 3, On::OneThread)
+            .case("limit: two yields", |n| two_yields(n, On::OneThread)),
+        over_three,
         many_semaphores!(Workload::new("sem: release(1000) to 1000 waiters"), release_to_all)
             .case("async-lock (barges)", release_to_all::<AsyncLockCrate>),
         many_semaphores!(Workload::new("sem: all 8 permits at once, among 16 tasks that want one"), big_among_small)

@@ -10,7 +10,8 @@ mod sleeps;
 
 use crate::{
     Effort, Workload,
-    drive::{compute, timed},
+    drive::{On, compute, timed},
+    workloads::condition,
 };
 use peers::{AsyncLocal, AsyncWorker, AsyncWorkers, FuturesPool, Ours, Peer, SmolLocal, SmolWorkers, Tokio};
 use std::{
@@ -215,6 +216,12 @@ pub fn workloads(effort: Effort) -> Vec<Workload> {
             .case("limit: 1 thread", |n| parts_on_threads(n, 1))
             .case("limit: 2 threads", |n| parts_on_threads(n, 2)),
     ];
+    all.push(
+        Workload::new("executor: notify_all over 1000 waiters, two workers, per waiter")
+            .case("waitline", |n| condition::our_crowd(n, On::Waitline))
+            .case("async-executor Executor", |n| condition::our_crowd(n, On::AsyncExecutor))
+            .case("tokio multi_thread", |n| condition::our_crowd(n, On::Tokio)),
+    );
     all.extend(sleeps::workloads(effort));
     all
 }

@@ -4,7 +4,7 @@ mod peers;
 
 use crate::{
     Workload,
-    drive::{one_thread, ready, timed, two_workers},
+    drive::{On, one_thread, ready, timed},
 };
 use peers::*;
 use std::{
@@ -50,21 +50,14 @@ fn sum_below(n: u64) -> u64 {
     n * n.saturating_sub(1) / 2
 }
 
-/// What a workload hands its tasks to.
-#[derive(Clone, Copy)]
-enum On {
-    OneThread,
-    TwoWorkers,
-}
-
 /// `producers` tasks put `n` items in all, one consumer takes them.
-fn to_one<T: Item, P: Peer<T>>(n: u64, on: On, producers: u64, capacity: usize) -> Duration {
+fn to_one<T: Item, P: Peer<T>>(n: u64, producers: u64, capacity: usize, on: On) -> Duration {
     let (tx, rx) = P::new(capacity);
     run_tasks::<T, P>(n, on, (0..producers).map(|_| tx.clone()).collect(), vec![rx])
 }
 
 /// `tasks` tasks put `n` items in all, as many others take them.
-fn to_many<T: Item, P: Peer<T, Rx: Clone>>(n: u64, on: On, tasks: u64, capacity: usize) -> Duration {
+fn to_many<T: Item, P: Peer<T, Rx: Clone>>(n: u64, tasks: u64, capacity: usize, on: On) -> Duration {
     let (tx, rx) = P::new(capacity);
     run_tasks::<T, P>(n, on, (0..tasks).map(|_| tx.clone()).collect(), (0..tasks).map(|_| rx.clone()).collect())
 }
@@ -92,10 +85,7 @@ fn run_tasks<T: Item, P: Peer<T>>(n: u64, on: On, senders: Vec<P::Tx>, receivers
             total.fetch_add(sum, Relaxed);
         }));
     }
-    let took = timed(|| match on {
-        On::OneThread => one_thread(tasks),
-        On::TwoWorkers => two_workers(tasks),
-    });
+    let took = on.time(tasks);
     assert_eq!(total.load(Relaxed), producers * sum_below(each));
     took
 }
@@ -182,10 +172,7 @@ fn batches(capacity: usize) -> Workload {
 /// Adds one case per peer with many consumers, and with `; and` those with one only.
 macro_rules! every_peer {
     ($workload:expr, $run:ident, $item:ty $(, $arg:expr)*) => {
-        $workload
-            .case("waitline", move |n| $run::<$item, Ours<_>>(n $(, $arg)*))
-            .case("kanal", move |n| $run::<$item, Kanal<_>>(n $(, $arg)*))
-            .case("crossfire", move |n| $run::<$item, Crossfire<_>>(n $(, $arg)*))
+        best_peers!($workload, $run, $item $(, $arg)*)
             .case("flume", move |n| $run::<$item, Flume<_>>(n $(, $arg)*))
             .case("async-channel", move |n| $run::<$item, AsyncChannel<_>>(n $(, $arg)*))
             .case("asyncband", move |n| $run::<$item, Asyncband<_>>(n $(, $arg)*))
@@ -198,14 +185,38 @@ macro_rules! every_peer {
     };
 }
 
-fn cells<T: Item>(all: &mut Vec<Workload>, kind: &str) {
-    for (on, place) in [(On::OneThread, "one thread"), (On::TwoWorkers, "two workers")] {
-        for capacity in [1, 16, 1024] {
-            let name = |who: &str| Workload::new(format!("queue: {who}, {place}, capacity {capacity}, {kind}"));
-            all.push(every_peer!(name("1x1"), to_one, T, on, 1, capacity; and one consumer));
-            all.push(every_peer!(name("4x1"), to_one, T, on, 4, capacity; and one consumer));
-            all.push(every_peer!(name("4x4"), to_many, T, on, 4, capacity));
+/// The same for those that are measured on each executor.
+macro_rules! best_peers {
+    ($workload:expr, $run:ident, $item:ty $(, $arg:expr)*) => {
+        $workload
+            .case("waitline", move |n| $run::<$item, Ours<_>>(n $(, $arg)*))
+            .case("kanal", move |n| $run::<$item, Kanal<_>>(n $(, $arg)*))
+            .case("crossfire", move |n| $run::<$item, Crossfire<_>>(n $(, $arg)*))
+    };
+    ($workload:expr, $run:ident, $item:ty $(, $arg:expr)*; and one consumer) => {
+        best_peers!($workload, $run, $item $(, $arg)*)
+            .case("tokio mpsc", move |n| $run::<$item, Tokio<_>>(n $(, $arg)*))
+    };
+}
+
+/// The cells on the first of `executors` have all peers, those on the others the best.
+fn cells<T: Item>(all: &mut Vec<Workload>, place: &str, executors: &[On], kind: &str) {
+    for capacity in [1, 16, 1024] {
+        let name = |who: &str| Workload::new(format!("queue: {who}, {place}, capacity {capacity}, {kind}"));
+        let [mut one, mut four, mut many] = ["1x1", "4x1", "4x4"].map(name);
+        for (index, &on) in executors.iter().enumerate() {
+            [one, four, many] = [one, four, many].map(|workload| workload.on(on));
+            if index == 0 {
+                one = every_peer!(one, to_one, T, 1, capacity, on; and one consumer);
+                four = every_peer!(four, to_one, T, 4, capacity, on; and one consumer);
+                many = every_peer!(many, to_many, T, 4, capacity, on);
+            } else {
+                one = best_peers!(one, to_one, T, 1, capacity, on; and one consumer);
+                four = best_peers!(four, to_one, T, 4, capacity, on; and one consumer);
+                many = best_peers!(many, to_many, T, 4, capacity, on);
+            }
         }
+        all.extend([one, four, many]);
     }
 }
 
@@ -229,8 +240,10 @@ pub fn workloads() -> Vec<Workload> {
             .case("limit: two sections of a parking_lot Mutex", two_sections),
         every_peer!(Workload::new("queue: put and get, ready at once, 64 bytes"), async_pair, Line; and one consumer),
     ];
-    cells::<u64>(&mut all, "8 bytes");
-    cells::<Line>(&mut all, "64 bytes");
+    cells::<u64>(&mut all, "one thread", &[On::OneThread], "8 bytes");
+    cells::<u64>(&mut all, "two workers", &[On::AsyncExecutor, On::Waitline, On::Tokio], "8 bytes");
+    cells::<Line>(&mut all, "one thread", &[On::OneThread], "64 bytes");
+    cells::<Line>(&mut all, "two workers", &[On::Waitline], "64 bytes");
     for capacity in [1, 16, 1024] {
         let name = |who: &str| Workload::new(format!("queue: {who} threads, blocking, capacity {capacity}"));
         all.push(
