@@ -5,6 +5,7 @@
 //! measured.
 
 mod asyncio;
+mod load;
 pub(crate) mod peers;
 mod sleeps;
 
@@ -13,6 +14,7 @@ use crate::{
     drive::{On, compute, timed},
     workloads::condition,
 };
+use load::{short, wakes_from_outside};
 use peers::{AsyncLocal, AsyncWorker, AsyncWorkers, FuturesPool, Ours, Peer, SmolLocal, SmolWorkers, Tokio};
 use std::{
     sync::Arc,
@@ -106,23 +108,25 @@ fn yields<P: Peer>(n: u64, tasks: u64) -> Duration {
     share(took, n, sum)
 }
 
-/// A number goes to and fro between two tasks, through two queues for one item. Per round trip.
-fn ping_pong<P: Peer>(n: u64) -> Duration {
-    let there = Arc::new(Queue::bounded(1));
-    let back = Arc::new(Queue::bounded(1));
+/// A number goes to and fro between the two tasks of each pair, through two queues for one item. Per round trip.
+fn ping_pong<P: Peer>(n: u64, pairs: u64) -> Duration {
+    let each = n.div_ceil(pairs);
     let player = |from: Arc<Queue<u64>>, to: Arc<Queue<u64>>| async move {
         let mut last = 0;
-        for _ in 0..n {
+        for _ in 0..each {
             last = from.get().await.expect("open");
             to.put(last + 1).await.expect("open");
         }
         last
     };
-    there.try_put(0).expect("room");
-    let players = [player(there.clone(), back.clone()), player(back, there)];
-    let (took, sum) = P::run(|peer| async move { all(peer, players.into_iter()).await });
-    assert_eq!(sum, (2 * n - 2) + (2 * n - 1));
-    took
+    let players = (0..pairs).flat_map(|_| {
+        let (there, back) = (Arc::new(Queue::bounded(1)), Arc::new(Queue::bounded(1)));
+        there.try_put(0).expect("room");
+        [player(there.clone(), back.clone()), player(back, there)]
+    });
+    let (took, sum) = P::run(|peer| async move { all(peer, players).await });
+    assert_eq!(sum, pairs * ((2 * each - 2) + (2 * each - 1)));
+    share(took, n, each * pairs)
 }
 
 fn fan_out<P: Peer>(n: u64) -> Duration {
@@ -198,12 +202,19 @@ pub fn workloads(effort: Effort) -> Vec<Workload> {
         one_thread!("executor: spawn a task and join it, one thread", spawn_one),
         one_thread!("executor: yield, 1 task, one thread", yields, 1),
         one_thread!("executor: yield, 1000 tasks, one thread", yields, 1000),
-        one_thread!("executor: ping-pong through queues, one thread, per round trip", ping_pong),
+        one_thread!("executor: ping-pong through queues, one thread, per round trip", ping_pong, 1),
         two_workers!("executor: spawn and join 100,000 tasks, two workers, per task", spawn_join),
         two_workers!("executor: spawn and join 10,000 tasks from a task, two workers, per task", spawn_join_inside),
+        two_workers!("executor: yield, 2 tasks, two workers", yields, 2),
         two_workers!("executor: yield, 1000 tasks, two workers", yields, 1000),
-        two_workers!("executor: ping-pong through queues, two workers, per round trip", ping_pong),
+        two_workers!("executor: ping-pong through queues, two workers, per round trip", ping_pong, 1),
+        two_workers!("executor: ping-pong of 2 pairs through queues, two workers, per round trip", ping_pong, 2),
+        two_workers!("executor: ping-pong of 8 pairs through queues, two workers, per round trip", ping_pong, 8),
         two_workers!("executor: fan-out of about 2 µs of work, two workers, per task", fan_out),
+        two_workers!("executor: wakes by another thread, two workers, per wake", wakes_from_outside, 1),
+        two_workers!("executor: wakes by 4 other threads, two workers, per wake", wakes_from_outside, 4),
+        one_thread!("executor: a new executor for each task, one thread", short),
+        two_workers!("executor: a new executor for each task, two workers", short),
         Workload::new("executor: computing in parts, on 1 and on 2 cores, per part")
             .case("waitline Executor, 1 worker", parts::<Ours<1>>)
             .case("waitline Executor, 2 workers", parts::<Ours<2>>)
@@ -222,6 +233,7 @@ pub fn workloads(effort: Effort) -> Vec<Workload> {
             .case("async-executor Executor", |n| condition::our_crowd(n, On::AsyncExecutor))
             .case("tokio multi_thread", |n| condition::our_crowd(n, On::Tokio)),
     );
+    all.extend(load::workloads());
     all.extend(sleeps::workloads(effort));
     all
 }

@@ -141,6 +141,12 @@ impl Sleeps for SmolLocal {
     }
 }
 
+impl Sleeps for SmolWorkers {
+    async fn sleep(duration: Duration) {
+        smol::Timer::after(duration).await;
+    }
+}
+
 /// Runs `main` on this thread, and what it spawns on `workers` others, as the examples of async-executor do it.
 fn on_workers<F: Future>(
     workers: usize,
