@@ -355,7 +355,7 @@ impl Runtime for Shared {
         false
     }
 
-    fn schedule(&self, _: Runnable<Info>, _: Option<usize>) {
+    fn schedule(&self, _: Runnable<Info>, _: Option<usize>, _: bool) {
         unreachable!("a job is scheduled once, by `submit`")
     }
 

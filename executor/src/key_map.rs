@@ -3,8 +3,8 @@
 use slab::{Slab, VacantEntry};
 use std::collections::{BTreeMap, VecDeque};
 
-/// The capacity for this many values is never released.
-pub(crate) const FEW: usize = 64;
+/// The capacity for this many values is never released. Small in models, so that they release some.
+pub(crate) const FEW: usize = if cfg!(loom) { 2 } else { 64 };
 
 /// A map from keys that it chooses itself to values. Like a [`Slab`], which however keeps the capacity of its fullest
 /// time.

@@ -236,7 +236,7 @@ impl Runtime for EventLoop {
         self.closing.load(Ordering::Relaxed)
     }
 
-    fn schedule(&self, runnable: Runnable<Info>, _: Option<usize>) {
+    fn schedule(&self, runnable: Runnable<Info>, _: Option<usize>, _: bool) {
         self.inject(Job::Task(runnable));
     }
 

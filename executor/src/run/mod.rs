@@ -5,7 +5,10 @@ mod injector;
 pub(crate) mod local;
 pub(crate) mod parker;
 mod sleepers;
+#[allow(unsafe_code)]
 mod steal;
+mod watcher;
+#[allow(unsafe_code)]
 mod workers;
 
 pub use executor::{Executor, ExecutorBuilder};

@@ -4,6 +4,15 @@ use event_listener::{Event, IntoNotification, Listener, listener};
 use std::time::Instant;
 use waitline::sync::atomic::{Ordering, fence};
 
+/// Why a parked thread continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// Its deadline has passed.
+    ByTime,
+    /// There is or was something to do.
+    ByWork,
+}
+
 /// Parks the idle threads of a runtime.
 ///
 /// No wake-up is lost between the last look for work and the wait:
@@ -29,19 +38,23 @@ impl Parker {
     /// Waits until [`unpark`](Self::unpark) or until `deadline`, unless `has_work` returns true.
     ///
     /// May return early. The caller looks for work again.
-    pub(crate) fn park(&self, deadline: Option<Instant>, has_work: impl FnOnce() -> bool) {
+    pub(crate) fn park(&self, deadline: Option<Instant>, has_work: impl FnOnce() -> bool) -> Woken {
         listener!(self.0 => listener);
         // Ordering: step 2.
         fence(Ordering::SeqCst);
         if has_work() {
-            return;
+            return Woken::ByWork;
         }
         match deadline {
             // There is no time in a model. A model that needs it unparks the thread.
-            Some(_) if cfg!(loom) => listener.wait(),
-            Some(deadline) => _ = listener.wait_deadline(deadline),
-            None => listener.wait(),
+            Some(deadline) if !cfg!(loom) => {
+                if listener.wait_deadline(deadline).is_none() {
+                    return Woken::ByTime;
+                }
+            }
+            _ => listener.wait(),
         }
+        Woken::ByWork
     }
 
     /// Wakes one parked thread, if there is one. Does nothing if a thread that was woken earlier has not run yet.

@@ -1,6 +1,12 @@
 //! The event loop on several threads.
 
-use super::{injector::Injector, local::TURNS_BETWEEN_LOOKS, sleepers::Sleepers, steal::StealQueue};
+use super::{
+    injector::Injector,
+    local::TURNS_BETWEEN_LOOKS,
+    sleepers::{Sleepers, Watched},
+    steal::{Owned, StealQueue, Thin},
+    watcher::{Look, Watcher},
+};
 use crate::{
     key_map::KeyMap,
     task::{
@@ -15,6 +21,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     panic::Location,
+    ptr::NonNull,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -29,7 +36,10 @@ use std::{
 ///
 /// - W1: a task is in `tasks` from its spawn until its future is dropped. A worker ends only while `closing` is set and
 ///   `tasks` is empty, so no runnable is left behind.
-/// - W2: code that puts a runnable into a queue calls [`Sleepers::work_published`] afterwards.
+/// - W2: code that puts a runnable into a queue calls [`Sleepers::work_published`] afterwards, or, if it is claimed,
+///   [`Sleepers::work_claimed`].
+/// - W3: queue number `n` has one owner: the thread that runs [`work`](Self::work) for `n`. It is called once for each
+///   number, and the number is the thread's [`Seat`] meanwhile.
 #[derive(Debug)]
 pub(crate) struct Workers {
     queues: Box<[StealQueue<Runnable<Info>>]>,
@@ -47,7 +57,7 @@ pub(crate) struct Workers {
 impl Workers {
     pub(crate) fn new(threads: usize) -> Self {
         Self {
-            queues: (0..threads).map(|_| StealQueue::new()).collect(),
+            queues: (0..threads).map(|_| StealQueue::new(threads > 1)).collect(),
             injector: Injector::new(),
             sleepers: Sleepers::new(),
             timers: Timers::new(),
@@ -81,7 +91,7 @@ impl Workers {
     }
 
     fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.queues.iter().any(|queue| !queue.is_empty())
+        !self.injector.is_empty() || self.queues.iter().any(StealQueue::has_offers)
     }
 
     fn is_over(&self) -> bool {
@@ -91,7 +101,8 @@ impl Workers {
     /// The life of worker number `index`.
     pub(crate) fn work(self: Arc<Self>, index: usize) {
         let entered = runtime::enter("Executor", self.clone(), Seat::Worker(index));
-        let worker = Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default() };
+        let worker =
+            Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default(), watcher: Watcher::default() };
         while let Some(runnable) = worker.next() {
             runnable.run();
         }
@@ -104,13 +115,20 @@ impl Workers {
 }
 
 impl Runtime for Workers {
-    /// Adds a turn: to the queue of the calling worker, or, on another thread, to the injector.
-    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>) {
-        if let Some(worker) = worker {
-            self.queues[worker].push(runnable);
-            self.sleepers.work_published();
-        } else {
+    /// Adds a turn: to the queue of the calling worker, or, on another thread, to the injector. A worker claims a wake, but
+    /// not a new task, because it is worth a wake-up to spread the work.
+    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>, is_new: bool) {
+        let Some(worker) = worker else {
             self.injector.push(runnable);
+            return self.sleepers.work_published();
+        };
+        // SAFETY: this thread is the worker with this number (W3).
+        let is_claimed = unsafe { self.queues[worker].owned() }.push(runnable, !is_new);
+        if self.queues.len() == 1 {
+            // The only worker is this one, and it is awake.
+        } else if is_claimed {
+            self.sleepers.work_claimed();
+        } else {
             self.sleepers.work_published();
         }
     }
@@ -131,7 +149,7 @@ impl Runtime for Workers {
             let mut tasks = self.tasks.lock();
             runnable.metadata().enrol(id, tasks.insert(waker));
         }
-        runnable.schedule();
+        runtime::schedule(runnable, true);
     }
 
     fn forget(&self, task: &Info) {
@@ -179,11 +197,13 @@ struct Worker<'a> {
     turn: Cell<u32>,
     /// The buffer of `fire_timers`, kept between calls.
     due: RefCell<Vec<Waker>>,
+    watcher: Watcher,
 }
 
 impl Worker<'_> {
-    fn queue(&self) -> &StealQueue<Runnable<Info>> {
-        &self.this.queues[self.index]
+    fn queue(&self) -> Owned<'_, Runnable<Info>> {
+        // SAFETY: this thread is the worker with this number (W3).
+        unsafe { self.this.queues[self.index].owned() }
     }
 
     /// The next turn. Sleeps until there is one. None when the executor has ended.
@@ -201,24 +221,26 @@ impl Worker<'_> {
         loop {
             this.sleepers.start_searching();
             let found = self.search();
-            this.sleepers.stop_searching(found.is_some(), || this.has_work(), || this.timers.next().is_some());
+            this.sleepers.stop_searching(found.is_some(), self);
             if found.is_some() {
                 return found;
             }
             if this.is_over() {
                 return None;
             }
-            this.sleepers.sleep(|| this.timers.next(), || this.has_work() || this.is_over());
+            this.sleepers.sleep(self);
         }
     }
 
     fn search(&self) -> Option<Runnable<Info>> {
         self.fire_timers();
         self.take_injected();
-        self.queue().pop().or_else(|| {
+        let (queues, queue) = (&self.this.queues, self.queue());
+        let stuck = self.watcher.take_stuck();
+        queue.pop().or_else(|| stuck.and_then(|stuck| queue.seize_from(&queues[stuck]))).or_else(|| {
             // Each begins with its neighbour, so that thieves spread out.
-            let (before, after) = self.this.queues.split_at(self.index);
-            after[1..].iter().chain(before).find_map(|victim| victim.steal_into(self.queue()))
+            let (before, after) = queues.split_at(self.index);
+            after[1..].iter().chain(before).find_map(|victim| queue.steal_from(victim))
         })
     }
 
@@ -229,7 +251,7 @@ impl Worker<'_> {
             self.this.injector.drain_into(&mut runnables);
             if !runnables.is_empty() {
                 let is_many = runnables.len() > 1;
-                self.queue().append(&mut runnables);
+                self.queue().append(runnables);
                 if is_many {
                     self.this.sleepers.work_published();
                 }
@@ -241,5 +263,37 @@ impl Worker<'_> {
         let mut due = self.due.borrow_mut();
         self.this.timers.take_due(&mut due);
         fire(&mut due);
+    }
+}
+
+impl Watched for Worker<'_> {
+    fn next_timer(&self) -> Option<Instant> {
+        self.this.timers.next()
+    }
+
+    fn has_work(&self) -> bool {
+        self.this.has_work() || self.this.is_over()
+    }
+
+    fn has_claims(&self) -> bool {
+        self.this.queues.iter().any(|queue| !queue.is_empty())
+    }
+
+    fn look(&self) -> Look {
+        self.watcher.look(&self.this.queues)
+    }
+}
+
+// SAFETY: `async_task` promises this of its pointers.
+unsafe impl Thin for Runnable<Info> {
+    #[inline]
+    fn into_raw(self) -> NonNull<()> {
+        Runnable::into_raw(self)
+    }
+
+    #[inline]
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Runnable::from_raw(raw) }
     }
 }

@@ -179,7 +179,9 @@ where
     // SAFETY: the info is in the same cell as the body, and outlives it. The schedule function is Send, Sync and
     // 'static. The rest is the caller's promise; the handle is only as `Send` as the output. `Body` catches every
     // panic, also of destructors, so the cell is never torn down half way.
-    let (runnable, task) = unsafe { Builder::new().metadata(info).spawn_unchecked(make_body, runtime::schedule) };
+    let (runnable, task) = unsafe {
+        Builder::new().metadata(info).spawn_unchecked(make_body, |runnable| runtime::schedule(runnable, false))
+    };
     (runnable, JoinHandle::new(task))
 }
 

@@ -21,8 +21,8 @@ pub(crate) trait Runtime: fmt::Debug + Send + Sync {
     /// Whether every task counts as cancelled.
     fn is_closing(&self) -> bool;
 
-    /// Adds a turn of a task. On a worker of this runtime, `worker` is its number.
-    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>);
+    /// Adds a turn of a task, the first one if `is_new`. On a worker of this runtime, `worker` is its number.
+    fn schedule(&self, runnable: Runnable<Info>, worker: Option<usize>, is_new: bool);
 
     /// Makes sure that a task which is marked as cancelled notices it.
     fn end_cancelled(&self, task: &Info);
@@ -147,7 +147,7 @@ pub(crate) fn here_if_running<R>(address: *const (), f: impl FnOnce(&Here) -> R)
 }
 
 /// Adds a turn of a task, where its runtime has it run next.
-pub(crate) fn schedule(runnable: Runnable<Info>) {
+pub(crate) fn schedule(runnable: Runnable<Info>, is_new: bool) {
     let address = runnable.metadata().address();
     let mut runnable = Some(runnable);
     // As soon as another thread can see the runnable, the cell may be freed, with its reference to the runtime. A
@@ -160,14 +160,14 @@ pub(crate) fn schedule(runnable: Runnable<Info>) {
         }
         Seat::Worker(worker) => {
             if let (Some(runtime), Some(runnable)) = (&*here.runtime.borrow(), runnable.take()) {
-                runtime.schedule(runnable, Some(worker));
+                runtime.schedule(runnable, Some(worker), is_new);
             }
         }
         Seat::Guest => {}
     });
     if let Some(runnable) = runnable {
         let runtime = runnable.metadata().runtime().clone();
-        runtime.schedule(runnable, None);
+        runtime.schedule(runnable, None, is_new);
     }
 }
 

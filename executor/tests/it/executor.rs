@@ -13,8 +13,9 @@ use std::{
 };
 use waitline::testing::panic_message;
 use waitline_executor::{
-    Executor, gather, now, run, run_blocking, sleep, sleep_until, spawn, spawn_local, spawn_with_cleanup, timeout,
-    yield_now,
+    Executor, gather, now, run, run_blocking, sleep, sleep_until, spawn, spawn_local, spawn_with_cleanup,
+    sync::{Event, Queue},
+    timeout, yield_now,
 };
 
 fn executor(threads: usize) -> Executor {
@@ -69,6 +70,66 @@ fn a_task_in_the_queue_of_a_blocked_worker_is_run_by_another() {
             assert_eq!(blocked.await.unwrap(), [0, 1, 2]);
         });
     }
+}
+
+#[test]
+fn a_task_that_a_blocked_worker_woke_is_run_by_another() {
+    for threads in [2, 3] {
+        for _ in 0..50 {
+            let executor = executor(threads);
+            executor.run(async {
+                let event = Arc::new(Event::new());
+                let (send, receive) = mpsc::channel();
+                let (waiting, is_waiting) = mpsc::channel();
+                let woken = spawn({
+                    let event = event.clone();
+                    async move {
+                        waiting.send(()).unwrap();
+                        event.wait().await;
+                        send.send(7).unwrap();
+                    }
+                });
+                let blocked = spawn(async move {
+                    is_waiting.recv().unwrap();
+                    // The only wake in the queue of this worker, which claims it, and then does not come for it.
+                    event.set();
+                    receive.recv().unwrap()
+                });
+                assert_eq!(blocked.await.unwrap(), 7);
+                woken.await.unwrap();
+            });
+        }
+    }
+}
+
+#[test]
+fn tasks_that_wake_each_other_pass_a_blocked_worker() {
+    let executor = executor(2);
+    executor.run(async {
+        let (there, back) = (Arc::new(Queue::bounded(1)), Arc::new(Queue::bounded(1)));
+        let echo = spawn({
+            let (there, back) = (there.clone(), back.clone());
+            async move {
+                while let Ok(item) = there.get().await {
+                    back.put(item).await.unwrap();
+                }
+            }
+        });
+        let (send, receive) = mpsc::channel();
+        let caller = spawn(async move {
+            for round in 0..2_000 {
+                there.put(round).await.unwrap();
+                assert_eq!(back.get().await, Ok(round));
+            }
+            there.close();
+            send.send(()).unwrap();
+        });
+        // It blocks a worker, at some moment of their exchange, until they are through.
+        let blocked = spawn(async move { receive.recv().unwrap() });
+        blocked.await.unwrap();
+        caller.await.unwrap();
+        echo.await.unwrap();
+    });
 }
 
 #[test]
