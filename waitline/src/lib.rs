@@ -125,6 +125,7 @@ mod queue;
 pub mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timeout;
 mod wakers;
 
 pub use busy::busy_or;
@@ -133,6 +134,7 @@ pub(crate) use first_panic::foreign;
 pub use queue::{
     Decision, Entry, ForeignQueue, Front, Handle, List, Lists, Locked, OneList, Protocol, SideList, WaitQueue, Waiter,
 };
+pub use timeout::TimedOut;
 pub use wakers::{WakeAll, Wakers};
 
 /// The example in the README runs as a documentation test.

@@ -3,6 +3,7 @@
 //!
 //! Under `cfg(all(loom, feature = "loom"))` these are loom's; otherwise they are std's, and parking_lot's 1-byte mutex.
 
+pub use crate::timeout::block_on_timeout;
 pub use imp::*;
 
 #[cfg(not(all(loom, feature = "loom")))]
@@ -40,11 +41,21 @@ mod imp {
         }
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(output) => output,
-            Poll::Pending => panic!(
-                "a blocking call would wait for ever: this thread runs a simulation, and no other task runs meanwhile; \
-                 use the async method"
-            ),
+            Poll::Pending => would_wait_for_ever(),
         }
+    }
+
+    pub(crate) fn is_alone() -> bool {
+        ALONE.get()
+    }
+
+    #[cold]
+    #[track_caller]
+    pub(crate) fn would_wait_for_ever() -> ! {
+        panic!(
+            "a blocking call would wait for ever: this thread runs a simulation, and no other task runs meanwhile; use \
+             the async method"
+        )
     }
 
     /// [`std::cell::UnsafeCell`] with the access methods of loom's cell, which checks every access for a data race.

@@ -3,10 +3,10 @@
 
 mod toy;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use toy::{Office, receive, receive_by_way_of_the_hall};
 use waitline::{
-    sync::UnsafeCell,
+    sync::{UnsafeCell, block_on_timeout},
     testing::{block_on, model, poll_once, spawn},
 };
 
@@ -129,6 +129,31 @@ fn cancel_against_grant() {
         assert_eq!(block_on(second), 4);
         canceller.join().unwrap();
         assert!(office.queue.lock().is_empty());
+    });
+}
+
+/// The time of the first of two waiters passes while a gift comes in: the gift is returned to it, or goes to the second.
+#[test]
+fn time_out_against_grant() {
+    model("queue: time-out against grant", || {
+        let office = Arc::new(Office::default());
+        let letter = Arc::new(Letter(UnsafeCell::new(0)));
+        let (mut first, mut second) = (Box::pin(receive(&office)), Box::pin(receive(&office)));
+        assert!(poll_once(first.as_mut()).is_pending());
+        assert!(poll_once(second.as_mut()).is_pending());
+        let timed = spawn({
+            let letter = letter.clone();
+            move || {
+                let gift = block_on_timeout(first, Duration::from_secs(1));
+                gift.inspect(|_| assert_eq!(letter.read(), 5))
+            }
+        });
+        letter.write(5);
+        office.give(4);
+        match timed.join().unwrap() {
+            Some(gift) => assert_eq!((gift, office.waiters()), (4, 1)),
+            None => assert_eq!((block_on(second), office.waiters()), (4, 0)),
+        }
     });
 }
 

@@ -14,7 +14,8 @@ use std::{
 
 /// The stage of a waiter that has entered no list yet.
 pub(super) const NEW: usize = 0;
-/// The stage of a waiter whose wait is over: its data and its handle have been taken out.
+/// The stage of a waiter whose wait is over: its data and its handle have been taken out, or
+/// dropped.
 pub(super) const OVER: usize = 1;
 /// The stage of a waiter that has been granted what it waited for, and has not been polled since.
 pub(super) const GRANTED: usize = 2;

@@ -16,9 +16,9 @@
 //! | [`Waiter`] | its `stage` | linked | who may touch links, waker and data | next |
 //! |---|---|---|---|---|
 //! | new | `NEW` | no | the owner | queued; granted (ready at its entry); over (fast path) |
-//! | queued | the id of the list it is in | yes | the holder of the mutex | granted; dropped (cancelled) |
+//! | queued | the id of the list it is in | yes | the holder of the mutex | granted; over (it has left at the end of its time); dropped (cancelled) |
 //! | granted | `GRANTED` | no | the owner | over; dropped (the grant is passed on) |
-//! | over | `OVER` | no | nobody: handle and data have been taken out | dropped |
+//! | over | `OVER` | no | nobody: handle and data have been taken out, or dropped | dropped |
 //!
 //! # The list
 //!

@@ -4,7 +4,7 @@ use super::{
     Decision, Entry, Locked, Protocol, SideList, WaitQueue,
     list::{GRANTED, NEW, Node, OVER},
 };
-use crate::{const_unless_loom, diagnostics::Caller, foreign, sync::atomic::Ordering};
+use crate::{const_unless_loom, diagnostics::Caller, foreign, sync::atomic::Ordering, timeout::is_last_poll};
 use std::{
     fmt,
     future::poll_fn,
@@ -224,6 +224,9 @@ impl<H: Handle> Waiter<H> {
         if self.node.stage.load(Ordering::Relaxed) == OVER {
             panic!("a waiting future was polled after it was ready");
         }
+        if is_last_poll(waker) {
+            return self.granted_or_gone();
+        }
         let queue = self.handle().queue();
         let mut fresh: Option<Waker> = None;
         loop {
@@ -271,62 +274,72 @@ impl<H: Handle> Waiter<H> {
         }
     }
 
+    /// The last poll of a wait with a deadline: whether the waiter has been granted. If not, it is gone from its list,
+    /// and the wait is over. One section decides, so that a grant is either returned, or goes to another waiter.
+    #[cold]
+    fn granted_or_gone(&self) -> bool {
+        let rest = Rest(self);
+        let is_granted = self.is_granted_or_leaves();
+        if is_granted {
+            mem::forget(rest);
+        }
+        is_granted
+    }
+
     /// The slow part of drop: the waiter is queued or granted.
     #[cold]
     fn cancel(&self) {
+        if self.is_granted_or_leaves() {
+            // SAFETY: granted: the node belongs to its owner (the table), which is us.
+            let data = self.node.body.with_mut(|body| unsafe { &mut *(*body).data });
+            self.handle().cancel_granted(data);
+        }
+    }
+
+    /// Whether the waiter, which has begun to wait, has been granted. If not, unlinks it, so that its wait is over, and
+    /// unblocks the waiters behind it. The caller drops its data and its handle then, also if this panics.
+    fn is_granted_or_leaves(&self) -> bool {
         // A panic in the handle's `queue` or `side_list` must not free a linked waiter (I4).
         let bomb = AbortOnUnwind;
         let queue = self.handle().queue();
         let mut locked = queue.lock();
         // Ordering: Acquire as in `poll_wait`. The mutex would do if the handle is honest.
         let linked = match self.node.stage.load(Ordering::Acquire) {
-            GRANTED => None,
-            id => Some(self.linked_in(queue, id)),
+            GRANTED => {
+                mem::forget(bomb);
+                return true;
+            }
+            id => self.linked_in(queue, id),
         };
         let node = ptr::from_ref(&self.node);
         match linked {
-            None => {}
             // SAFETY: linked in a list of this queue, by `linked_in`.
-            Some(Linked::InQueue) => unsafe { locked.unlink(node) },
+            Linked::InQueue => unsafe { locked.unlink(node) },
             // SAFETY: linked in this side list, whose owner is the queue that we hold, by `linked_in`.
-            Some(Linked::InSideList(side)) => unsafe { side.remove(node) },
+            Linked::InSideList(side) => unsafe { side.remove(node) },
         }
+        // Ordering: Relaxed, by I2. The wait is over, whatever panics below.
+        self.node.stage.store(OVER, Ordering::Relaxed);
         // SAFETY: it was linked until now, and will not be again (I8).
-        let waker = linked.is_some().then(|| unsafe { Node::take_waker(node) });
+        let waker = unsafe { Node::take_waker(node) };
         // Dropped last, without the mutex (I7), and also if the handle panics.
-        let _waker = Discarded(waker);
+        let _waker = Discarded(Some(waker));
         mem::forget(bomb);
-        // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
-        let data = self.node.body.with_mut(|body| unsafe { &mut *(*body).data });
         match linked {
-            None => {
-                drop(locked);
-                self.handle().cancel_granted(data);
+            Linked::InQueue => {
+                // SAFETY: unlinked: the node belongs to its owner (the table), which is us.
+                let data = self.node.body.with_mut(|body| unsafe { &mut *(*body).data });
+                self.handle.cancel_queued(locked, data);
             }
-            Some(Linked::InQueue) => self.handle().cancel_queued(locked, data),
-            Some(Linked::InSideList(_)) => drop(locked),
+            Linked::InSideList(_) => drop(locked),
         }
+        false
     }
 }
 
 impl<H: Handle> Drop for Waiter<H> {
     #[inline]
     fn drop(&mut self) {
-        /// Drops the data and the handle, even if the cancellation panics.
-        struct Rest<'a, H: Handle>(&'a Waiter<H>);
-
-        impl<H: Handle> Drop for Rest<'_, H> {
-            #[inline(always)]
-            fn drop(&mut self) {
-                // SAFETY: not over, so both are present; not linked, so both are ours; and this is the last use of the
-                // waiter. As locals, one is dropped even if the drop of the other panics.
-                unsafe {
-                    let _handle = ptr::read(&*self.0.handle);
-                    let _data = self.0.node.body.with_mut(|body| ptr::read(&*(*body).data));
-                }
-            }
-        }
-
         // Ordering: Relaxed; only the owner enters or leaves these stages (I2).
         let stage = self.node.stage.load(Ordering::Relaxed);
         if stage == OVER {
@@ -335,6 +348,25 @@ impl<H: Handle> Drop for Waiter<H> {
         let rest = Rest(self);
         if stage != NEW {
             rest.0.cancel();
+        }
+    }
+}
+
+/// Drops the data and the handle of a waiter, even if its cancellation panics.
+struct Rest<'a, H: Handle>(&'a Waiter<H>);
+
+impl<H: Handle> Drop for Rest<'_, H> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: neither has been taken out, so both are present; the waiter is not linked, so both are ours; and this
+        // is the last use of them: the waiter is being dropped, or is over. As locals, one is dropped even if the drop
+        // of the other panics.
+        unsafe {
+            let _handle = ptr::read(&*self.0.handle);
+            let _data = self.0.node.body.with_mut(|body| {
+                (*body).wait.end();
+                ptr::read(&*(*body).data)
+            });
         }
     }
 }

@@ -12,4 +12,5 @@ mod for_each;
 mod hostile;
 mod queue;
 mod testing;
+mod timeout;
 mod wakers;
