@@ -64,12 +64,14 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod blocking;
 mod condition;
 mod guard;
 mod lock;
 mod raw;
 mod wait;
 
+pub use blocking::WaitTimedOut;
 pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};

@@ -299,7 +299,7 @@ impl<R: LockRef> Handle for LockHandle<R> {
 
 /// Polls a wait for the lock. Ready when the lock is ours.
 #[inline(always)]
-fn poll_acquire<R: LockRef>(mut waiter: Pin<&mut Waiter<LockHandle<R>>>, cx: &mut Context<'_>) -> Poll<R> {
+pub(crate) fn poll_acquire<R: LockRef>(mut waiter: Pin<&mut Waiter<LockHandle<R>>>, cx: &mut Context<'_>) -> Poll<R> {
     if let Some((LockHandle(lock), ())) = waiter.as_mut().finish_if(|handle, ()| handle.0.raw().try_lock()) {
         return Poll::Ready(lock);
     }

@@ -48,6 +48,9 @@ pub(crate) mod sealed {
         #[doc(hidden)]
         fn raw(&self) -> &RawLock;
 
+        #[doc(hidden)]
+        fn lock_ref(&self) -> Self::Ref;
+
         /// Gives up the guard without releasing the lock.
         #[doc(hidden)]
         fn into_lock(self) -> Self::Ref;
@@ -64,6 +67,9 @@ pub(crate) mod sealed {
         fn raw(&self) -> &RawLock {
             LockGuard::lock(self).raw()
         }
+        fn lock_ref(&self) -> Self::Ref {
+            LockGuard::lock(self)
+        }
         fn into_lock(self) -> Self::Ref {
             LockGuard::into_held(self)
         }
@@ -77,6 +83,9 @@ pub(crate) mod sealed {
         type Ref = Arc<Lock<T>>;
         fn raw(&self) -> &RawLock {
             OwnedLockGuard::lock(self).raw()
+        }
+        fn lock_ref(&self) -> Self::Ref {
+            OwnedLockGuard::lock(self).clone()
         }
         fn into_lock(self) -> Self::Ref {
             OwnedLockGuard::into_held(self)

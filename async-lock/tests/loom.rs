@@ -14,6 +14,9 @@ fn models_run_under_loom_when_loom_is_expected() {
     assert!(std::env::var_os("EXPECT_LOOM").is_none(), "built without `--cfg loom`: is RUSTFLAGS exported?");
 }
 
+#[path = "loom/timeout.rs"]
+mod timeout;
+
 /// Takes the lock by polling, adds one, and tells how much was there.
 async fn add_one(lock: &Lock<usize>) -> usize {
     let mut guard = lock.lock().await;

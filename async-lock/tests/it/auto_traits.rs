@@ -50,6 +50,10 @@ no!(OwnedMappedLockGuard<SyncOnly, u8>: Send, Sync);
 no!(OwnedMappedLockGuard<u8, SendOnly>: Sync);
 no!(OwnedMappedLockGuard<u8, Neither>: Send, Sync);
 
+yes!(WaitTimedOut<LockGuard<'static, SendOnly>>: Send, std::error::Error);
+no!(WaitTimedOut<LockGuard<'static, SendOnly>>: Sync);
+no!(WaitTimedOut<LockGuard<'static, Neither>>: Send, Sync);
+
 yes!(Acquire<'static, SendOnly>: Send, Sync);
 no!(Acquire<'static, Neither>: Send, Sync);
 no!(Acquire<'static, u8>: Unpin);

@@ -10,5 +10,6 @@ mod fairness;
 mod guards;
 mod state;
 mod storm;
+mod timeout;
 mod unwinding;
 mod wakers;
