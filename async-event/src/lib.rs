@@ -151,11 +151,14 @@
 #![forbid(unsafe_code)]
 
 mod barrier;
+mod blocking;
 mod event;
 mod release;
 
 pub use barrier::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier};
+pub use blocking::BarrierTimeoutError;
 pub use event::{Event, Wait};
+pub use waitline::TimedOut;
 
 /// The example in the README runs as a documentation test.
 #[cfg(doctest)]

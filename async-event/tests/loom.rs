@@ -14,3 +14,5 @@ fn models_run_under_loom_when_loom_is_expected() {
 mod barrier;
 #[path = "loom/event.rs"]
 mod event;
+#[path = "loom/timeout.rs"]
+mod timeout;

@@ -2,7 +2,7 @@
 
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use waitline_event::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier, Event, Wait};
+use waitline_event::{Barrier, BarrierTimeoutError, BarrierTurn, BarrierWait, BrokenBarrier, Event, TimedOut, Wait};
 
 assert_impl_all!(Event: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 assert_impl_all!(Wait<'static>: Send, Sync);
@@ -12,3 +12,5 @@ assert_impl_all!(BarrierWait<'static>: Send, Sync);
 assert_not_impl_any!(BarrierWait<'static>: Unpin);
 assert_impl_all!(BarrierTurn: Send, Sync, Unpin, Copy, UnwindSafe, RefUnwindSafe);
 assert_impl_all!(BrokenBarrier: Send, Sync, Unpin, Copy, std::error::Error);
+assert_impl_all!(BarrierTimeoutError: Send, Sync, Unpin, Copy, std::error::Error);
+assert_impl_all!(TimedOut: Send, Sync, Unpin, Copy, std::error::Error);

@@ -12,6 +12,7 @@ mod event;
 mod fairness;
 mod reference;
 mod storm;
+mod timeout;
 mod unwinding;
 mod wakers;
 
