@@ -446,7 +446,7 @@ impl BoundedSemaphore {
 
     #[inline]
     #[track_caller]
-    fn can_be_granted(&self, n: usize, method: &str) -> usize {
+    pub(crate) fn can_be_granted(&self, n: usize, method: &str) -> usize {
         let bound = self.bound;
         assert!(n <= bound, "BoundedSemaphore::{method}: {n} permits wanted, but the bound is {bound}");
         n

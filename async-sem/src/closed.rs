@@ -42,9 +42,14 @@ impl Error for Closed {}
 #[track_caller]
 pub(crate) fn closed<S: Raw>(method: &str) -> ! {
     let semaphore = S::NAME;
-    let instead = match method {
-        "acquire_blocking" | "acquire_many_blocking" => format!("call `{method}_or_closed`"),
-        _ => format!("await `{method}().or_closed()`"),
+    let (blocking, timeout) = match method.strip_suffix("_timeout") {
+        Some(blocking) => (blocking, "_timeout"),
+        None => (method, ""),
+    };
+    let instead = match blocking.strip_suffix("_blocking") {
+        Some(owned) if owned.ends_with("_owned") => format!("call `{owned}().or_closed().wait_blocking{timeout}()`"),
+        Some(_) => format!("call `{blocking}_or_closed{timeout}`"),
+        None => format!("await `{method}().or_closed()`"),
     };
     panic!("{semaphore}::{method}: the semaphore is closed; {instead} where it may be")
 }

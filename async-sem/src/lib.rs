@@ -260,6 +260,7 @@
 #![forbid(unsafe_code)]
 
 mod acquire;
+mod blocking;
 mod bounded;
 mod closed;
 mod permit;
@@ -268,6 +269,7 @@ mod semaphore;
 mod wait;
 
 pub use acquire::{Acquire, AcquireOwned};
+pub use blocking::AcquireTimeoutError;
 pub use bounded::{BoundedSemaphore, ReleaseError};
 pub use closed::{AfterClose, Closed, OrClosed};
 pub use permit::{AnySemaphore, OwnedPermit, Permit};

@@ -163,7 +163,7 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<'_> {
-        Acquire::new(self, can_be_granted(n, "acquire_many"))
+        Acquire::new(self, self.can_be_granted(n, "acquire_many"))
     }
 
     /// Takes a permit if one is free, no task waits and the semaphore is open.
@@ -285,7 +285,7 @@ impl Semaphore {
     fn block(&self, n: usize, method: &str) -> Result<Permit<'_>, Closed> {
         match self.try_acquire_many(n) {
             Some(permit) => Ok(permit),
-            None => block_on(Acquire::new(self, can_be_granted(n, method)).or_closed()),
+            None => block_on(Acquire::new(self, self.can_be_granted(n, method)).or_closed()),
         }
     }
 
@@ -327,7 +327,8 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
-        AcquireOwned::new(self, can_be_granted(n, "acquire_many_owned"))
+        let n = self.can_be_granted(n, "acquire_many_owned");
+        AcquireOwned::new(self, n)
     }
 
     /// Like [`try_acquire`](Self::try_acquire), but returns an owned permit. Drops the `Arc` if it fails: clone it
@@ -466,13 +467,13 @@ impl Semaphore {
     pub fn waiters(&self) -> usize {
         self.0.waiters()
     }
-}
 
-#[inline]
-#[track_caller]
-fn can_be_granted(n: usize, method: &str) -> usize {
-    assert!(n <= MAX_PERMITS, "Semaphore::{method}({n}): more permits than MAX_PERMITS ({MAX_PERMITS})");
-    n
+    #[inline]
+    #[track_caller]
+    pub(crate) fn can_be_granted(&self, n: usize, method: &str) -> usize {
+        assert!(n <= MAX_PERMITS, "Semaphore::{method}({n}): more permits than MAX_PERMITS ({MAX_PERMITS})");
+        n
+    }
 }
 
 #[cold]

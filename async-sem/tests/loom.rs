@@ -23,6 +23,8 @@ fn models_run_under_loom_when_loom_is_expected() {
 
 #[path = "loom/close.rs"]
 mod close;
+#[path = "loom/timeout.rs"]
+mod timeout;
 
 type Task = waitline::testing::JoinHandle<()>;
 

@@ -6,7 +6,8 @@ use std::{
     panic::{RefUnwindSafe, UnwindSafe},
 };
 use waitline_sem::{
-    Acquire, AcquireOwned, AfterClose, BoundedSemaphore, Closed, OrClosed, OwnedPermit, Permit, ReleaseError, Semaphore,
+    Acquire, AcquireOwned, AcquireTimeoutError, AfterClose, BoundedSemaphore, Closed, OrClosed, OwnedPermit, Permit,
+    ReleaseError, Semaphore,
 };
 
 assert_impl_all!(Semaphore: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe, Debug);
@@ -45,6 +46,7 @@ assert_not_impl_any!(AfterClose<Acquire<'static>>: Unpin);
 assert_not_impl_any!(AfterClose<AcquireOwned>: Unpin);
 
 assert_impl_all!(Closed: Send, Sync, Unpin, Copy, Eq, std::hash::Hash, std::error::Error);
+assert_impl_all!(AcquireTimeoutError: Send, Sync, Unpin, Copy, Eq, std::hash::Hash, std::error::Error);
 assert_impl_all!(ReleaseError: Send, Sync, Unpin, Copy, Eq, std::error::Error);
 
 #[cfg(not(feature = "diagnostics"))]

@@ -16,5 +16,6 @@ mod permits;
 mod reference;
 mod semaphore;
 mod storm;
+mod timeout;
 mod unwinding;
 mod wakers;
