@@ -5,8 +5,9 @@ use std::{
     pin::pin,
     task::{Context, Poll, Waker},
     thread,
+    time::{Duration, Instant},
 };
-use waitline::sync::block_on;
+use waitline::sync::{block_on, block_on_timeout};
 
 /// How often a thread polls and yields to other threads before it parks.
 const YIELDS: usize = if cfg!(all(loom, feature = "loom")) { 0 } else { 32 };
@@ -27,4 +28,26 @@ pub(crate) fn wait<F: Future>(future: F) -> F::Output {
         thread::yield_now();
     }
     block_on(future)
+}
+
+/// Does the same, but at most for `timeout`. Returns `None` then, with the future dropped.
+#[track_caller]
+pub(crate) fn wait_timeout<F: Future>(future: F, timeout: Duration) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let begin = Instant::now();
+    for _ in 0..YIELDS {
+        if begin.elapsed() >= timeout {
+            break;
+        }
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Some(output);
+        }
+        thread::yield_now();
+    }
+    // Zero and the time that never passes have a meaning of their own, which the yields must not change.
+    let left = match timeout {
+        Duration::ZERO | Duration::MAX => timeout,
+        _ => timeout.saturating_sub(begin.elapsed()).max(Duration::from_nanos(1)),
+    };
+    block_on_timeout(future, left)
 }

@@ -225,3 +225,111 @@ impl fmt::Display for TaskDoneError {
 }
 
 impl Error for TaskDoneError {}
+
+/// Why an item could not be put in time. Holds the item.
+///
+/// ```
+/// use std::time::Duration;
+/// use waitline_queue::{PutTimeoutError, Queue};
+/// let queue = Queue::bounded(1);
+/// queue.try_put(1).unwrap();
+/// assert_eq!(queue.put_blocking_timeout(2, Duration::from_millis(1)), Err(PutTimeoutError::TimedOut(2)));
+/// ```
+#[doc(alias = "SendTimeoutError")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum PutTimeoutError<T> {
+    /// The time has passed, and the item was not put.
+    TimedOut(T),
+    /// The queue is closed.
+    Closed(T),
+}
+
+impl<T> PutTimeoutError<T> {
+    /// The item that was not put.
+    ///
+    /// ```
+    /// assert_eq!(waitline_queue::PutTimeoutError::TimedOut("item").into_inner(), "item");
+    /// ```
+    pub fn into_inner(self) -> T {
+        match self {
+            PutTimeoutError::TimedOut(item) | PutTimeoutError::Closed(item) => item,
+        }
+    }
+}
+
+/// Shows no item, so that it needs no `T: Debug`.
+impl<T> fmt::Debug for PutTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PutTimeoutError::TimedOut(_) => "TimedOut(..)",
+            PutTimeoutError::Closed(_) => "Closed(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for PutTimeoutError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            PutTimeoutError::TimedOut(_) => "the time of a put has passed",
+            PutTimeoutError::Closed(_) => "put into a closed queue",
+        })
+    }
+}
+
+impl<T> Error for PutTimeoutError<T> {}
+
+/// Why no item could be taken in time.
+///
+/// ```
+/// use std::time::Duration;
+/// use waitline_queue::{GetTimeoutError, Queue};
+/// let queue = Queue::<u8>::unbounded();
+/// assert_eq!(queue.get_blocking_timeout(Duration::from_millis(1)), Err(GetTimeoutError::TimedOut));
+/// ```
+#[doc(alias = "RecvTimeoutError")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GetTimeoutError {
+    /// The time has passed, and no item was taken.
+    TimedOut,
+    /// The queue is closed and will stay empty.
+    Closed,
+}
+
+impl fmt::Display for GetTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GetTimeoutError::TimedOut => "the time of a get has passed",
+            GetTimeoutError::Closed => "get from a closed and empty queue",
+        })
+    }
+}
+
+impl Error for GetTimeoutError {}
+
+/// Why no slot could be reserved in time.
+///
+/// ```
+/// use std::time::Duration;
+/// use waitline_queue::{Queue, ReserveTimeoutError};
+/// let queue = Queue::bounded(1);
+/// queue.try_put(1).unwrap();
+/// assert_eq!(queue.reserve_blocking_timeout(Duration::ZERO).unwrap_err(), ReserveTimeoutError::TimedOut);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReserveTimeoutError {
+    /// The time has passed, and no slot is held.
+    TimedOut,
+    /// The queue is closed.
+    Closed,
+}
+
+impl fmt::Display for ReserveTimeoutError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReserveTimeoutError::TimedOut => "the time of a reserve has passed",
+            ReserveTimeoutError::Closed => "reserve in a closed queue",
+        })
+    }
+}
+
+impl Error for ReserveTimeoutError {}

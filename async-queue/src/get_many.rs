@@ -68,7 +68,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     }
 
     /// Takes up to `limit` of the items that are in the queue now.
-    fn take_many(&self, out: &mut Vec<T>, limit: usize, location: Caller) {
+    pub(crate) fn take_many(&self, out: &mut Vec<T>, limit: usize, location: Caller) {
         let before = out.len();
         let wanted = |out: &Vec<T>| limit - (out.len() - before);
         loop {

@@ -225,6 +225,7 @@
 mod blocking;
 #[doc(alias("mpsc", "mpmc"))]
 pub mod channel;
+mod collect;
 #[cfg(doctest)]
 mod compile_fail;
 mod error;
@@ -238,14 +239,19 @@ mod reserve;
 mod settle;
 mod state;
 mod store;
+mod timed;
 
-pub use error::{Closed, GetError, PutError, TaskDoneError, TryGetError, TryPutError, TryReserveError};
+pub use error::{
+    Closed, GetError, GetTimeoutError, PutError, PutTimeoutError, ReserveTimeoutError, TaskDoneError, TryGetError,
+    TryPutError, TryReserveError,
+};
 pub use get::Get;
 pub use get_many::{GetMany, Items};
 pub use join::Join;
 pub use put::Put;
 pub use queue::{AnyQueue, LifoQueue, PriorityQueue, Queue};
 pub use reserve::{Reserve, Slot};
+pub use waitline::TimedOut;
 
 /// The orders in which items leave a queue. Use them to name the type of a future or a slot, as in
 /// `Put<'_, T, order::Priority<T>>`. They do nothing by themselves.

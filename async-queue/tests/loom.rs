@@ -11,6 +11,9 @@ use waitline::{
 };
 use waitline_queue::{GetError, PriorityQueue, PutError, Queue, TryGetError, TryPutError, channel};
 
+#[path = "loom/timeout.rs"]
+mod timeout;
+
 /// Fails where `cargo loom` would be green without having modelled anything.
 #[cfg(not(all(loom, feature = "loom")))]
 #[test]

@@ -25,6 +25,7 @@
 
 mod receiver;
 mod sender;
+mod timed;
 
 pub use receiver::{Gets, Receiver};
 pub use sender::{Puts, Sender};

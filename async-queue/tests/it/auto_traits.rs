@@ -109,7 +109,7 @@ macro_rules! holds {
     )*};
 }
 
-holds! { Fifo Lifo Priority PutError TryPutError }
+holds! { Fifo Lifo Priority PutError TryPutError PutTimeoutError }
 yes!(PutError<Neither>: Error, Debug, Display);
 yes!(TryPutError<Neither>: Error, Debug, Display);
 yes!(PutError<u8>: Copy, Eq, UnwindSafe, RefUnwindSafe);
@@ -120,6 +120,8 @@ yes!(GetError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 yes!(TryGetError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 yes!(Closed: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 yes!(TryReserveError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(GetTimeoutError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(ReserveTimeoutError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 yes!(TaskDoneError: Error, Copy, Eq, Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
 
 #[test]

@@ -14,6 +14,7 @@ mod payloads;
 mod ready;
 mod reference;
 mod storm;
+mod timeout;
 mod unwinding;
 mod wakers;
 
