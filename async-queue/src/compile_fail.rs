@@ -100,6 +100,41 @@
 /// }
 /// ```
 ///
+/// ```compile_fail
+/// # use waitline_queue::UntilClosed;
+/// fn shorten<'q, 's>(it: UntilClosed<'q, &'static str>) -> UntilClosed<'q, &'s str> {
+///     it
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use waitline_queue::OwnedSlot;
+/// fn shorten<'s>(it: OwnedSlot<&'static str>) -> OwnedSlot<&'s str> {
+///     it
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use waitline_queue::ReserveOwned;
+/// fn shorten<'s>(it: ReserveOwned<&'static str>) -> ReserveOwned<&'s str> {
+///     it
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use waitline_queue::OwnedItems;
+/// fn shorten<'s>(it: OwnedItems<&'static str>) -> OwnedItems<&'s str> {
+///     it
+/// }
+/// ```
+///
+/// ```compile_fail
+/// # use waitline_queue::channel::WeakSender;
+/// fn shorten<'s>(it: WeakSender<&'static str>) -> WeakSender<&'s str> {
+///     it
+/// }
+/// ```
+///
 /// Likewise in the other orders:
 ///
 /// ```compile_fail

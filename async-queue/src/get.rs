@@ -3,7 +3,7 @@
 use crate::{
     blocking,
     error::{GetError, TryGetError},
-    queue::AnyQueue,
+    queue::{AnyQueue, QueueRef},
     settle::settle_and_wake,
     state::{GETTERS, QueueProtocol, Request},
     store::{Fifo, Store},
@@ -119,16 +119,16 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
 }
 
 /// The handle of a get, which is granted an item, or, if there will be none, nothing.
-struct GetterHandle<'a, S: Store>(&'a AnyQueue<S>);
+pub(crate) struct GetterHandle<R>(pub(crate) R);
 
-impl<T, S: Store<Item = T>> Handle for GetterHandle<'_, S> {
+impl<T, R: QueueRef<Item = T>> Handle for GetterHandle<R> {
     const CALL: &'static str = "get";
 
-    type Protocol = QueueProtocol<S>;
+    type Protocol = QueueProtocol<R::Store>;
 
     #[inline(always)]
     fn queue(&self) -> &WaitQueue<Self::Protocol> {
-        self.0.queue()
+        self.0.any().queue()
     }
 
     // Each getter waits for one item, so a queued getter that is dropped blocked no waiter behind it.
@@ -143,7 +143,7 @@ impl<T, S: Store<Item = T>> Handle for GetterHandle<'_, S> {
             // Memory for the store, and afterwards its old memory. It is allocated and freed without the mutex (Q7).
             let mut spare = Vec::new();
             let mut give_back =
-                |spare: &mut _| self.0.section_if(Result::is_ok, |queue| queue.give_back(request, spare));
+                |spare: &mut _| self.0.any().section_if(Result::is_ok, |queue| queue.give_back(request, spare));
             while let Err(needed) = give_back(&mut spare) {
                 spare = Vec::with_capacity(needed);
             }
@@ -172,7 +172,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<GetterHandle<'a, S>>,
+        waiter: Waiter<GetterHandle<&'a AnyQueue<S>>>,
     }
 }
 
@@ -189,33 +189,7 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
     /// Polls for the item, and returns it with the queue.
     #[inline(always)]
     pub(crate) fn poll_get(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(&'a AnyQueue<S>, Result<T, GetError>)> {
-        let mut waiter = self.project().waiter;
-        let location = waiter.location();
-        let mut found = None;
-        let at_once = waiter.as_mut().finish_if(|handle, _| {
-            let drained;
-            (found, drained) = handle.0.take_now(location);
-            found.is_some() || drained
-        });
-        if let Some((GetterHandle(queue), _)) = at_once {
-            return Poll::Ready((queue, found.ok_or(GetError)));
-        }
-        let wait = waiter.poll_wait(cx, |mut entry| {
-            let (queue, request) = entry.parts();
-            if let Some(parcel) = queue.take() {
-                *request = Request::leaving(parcel);
-                entry.ready_then(settle_and_wake)
-            } else if queue.is_drained() {
-                entry.ready()
-            } else {
-                entry.wait_in::<GETTERS>()
-            }
-        });
-        let (GetterHandle(queue), request) = ready!(wait);
-        if request.item.is_some() {
-            queue.note_taken(location);
-        }
-        Poll::Ready((queue, request.item.ok_or(GetError)))
+        poll_get(self.project().waiter, cx)
     }
 
     /// Ends a get that has not begun.
@@ -229,6 +203,40 @@ impl<'a, T, S: Store<Item = T>> Get<'a, T, S> {
             _ = waiter.poll_wait(&mut Context::from_waker(Waker::noop()), |entry| entry.ready());
         }
     }
+}
+
+/// Polls a wait for an item, and returns the item with the way to its queue.
+#[inline(always)]
+pub(crate) fn poll_get<T, R: QueueRef<Item = T>>(
+    mut waiter: Pin<&mut Waiter<GetterHandle<R>>>,
+    cx: &mut Context<'_>,
+) -> Poll<(R, Result<T, GetError>)> {
+    let location = waiter.location();
+    let mut found = None;
+    let at_once = waiter.as_mut().finish_if(|handle, _| {
+        let drained;
+        (found, drained) = handle.0.any().take_now(location);
+        found.is_some() || drained
+    });
+    if let Some((GetterHandle(queue), _)) = at_once {
+        return Poll::Ready((queue, found.ok_or(GetError)));
+    }
+    let wait = waiter.poll_wait(cx, |mut entry| {
+        let (queue, request) = entry.parts();
+        if let Some(parcel) = queue.take() {
+            *request = Request::leaving(parcel);
+            entry.ready_then(settle_and_wake)
+        } else if queue.is_drained() {
+            entry.ready()
+        } else {
+            entry.wait_in::<GETTERS>()
+        }
+    });
+    let (GetterHandle(queue), request) = ready!(wait);
+    if request.item.is_some() {
+        queue.any().note_taken(location);
+    }
+    Poll::Ready((queue, request.item.ok_or(GetError)))
 }
 
 impl<T, S: Store<Item = T>> Future for Get<'_, T, S> {

@@ -159,6 +159,14 @@ pin_project! {
     }
 }
 
+#[cfg(feature = "fused")]
+impl<T, S: Store<Item = T>> Items<'_, T, S> {
+    /// Whether the stream has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.queue.is_none()
+    }
+}
+
 impl<T, S: Store<Item = T>> Stream for Items<'_, T, S> {
     type Item = T;
 

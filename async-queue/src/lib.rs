@@ -206,6 +206,8 @@
 //! - `diagnostics`: records which tasks wait, and which tasks have items that are not done, for the reports of
 //!   [`waitline-executor`] (or for your own, with [`waitline::diagnostics`]). Reports name each queue by its label.
 //!   Without the feature this costs no byte and no instruction.
+//! - `sink`: `PutSink`, a `futures_sink::Sink` that puts, from `sink` and `sink_owned`.
+//! - `fused`: the streams of items implement `futures_core::stream::FusedStream`. (They are fused without it, too.)
 //! - `loom`: together with `--cfg loom`, the queues run on loom's primitives, so that you can model-check your own code
 //!   on top of them. See [`waitline::testing`]. Either one alone has no effect.
 //!
@@ -225,22 +227,29 @@
 mod blocking;
 #[doc(alias("mpsc", "mpmc"))]
 pub mod channel;
+mod closed;
 mod collect;
 #[cfg(doctest)]
 mod compile_fail;
 mod error;
+#[cfg(feature = "fused")]
+mod fused;
 mod get;
 mod get_many;
 mod heap;
 mod join;
+mod owned;
 mod put;
 mod queue;
 mod reserve;
 mod settle;
+#[cfg(feature = "sink")]
+mod sink;
 mod state;
 mod store;
 mod timed;
 
+pub use closed::UntilClosed;
 pub use error::{
     Closed, GetError, GetTimeoutError, PutError, PutTimeoutError, ReserveTimeoutError, TaskDoneError, TryGetError,
     TryPutError, TryReserveError,
@@ -248,9 +257,12 @@ pub use error::{
 pub use get::Get;
 pub use get_many::{GetMany, Items};
 pub use join::Join;
+pub use owned::{OwnedItems, OwnedSlot, ReserveOwned};
 pub use put::Put;
-pub use queue::{AnyQueue, LifoQueue, PriorityQueue, Queue};
+pub use queue::{AnyQueue, LifoQueue, PriorityQueue, Queue, QueueRef};
 pub use reserve::{Reserve, Slot};
+#[cfg(feature = "sink")]
+pub use sink::PutSink;
 pub use waitline::TimedOut;
 
 /// The orders in which items leave a queue. Use them to name the type of a future or a slot, as in

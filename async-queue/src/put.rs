@@ -3,7 +3,7 @@
 use crate::{
     blocking,
     error::{PutError, TryPutError},
-    queue::AnyQueue,
+    queue::{AnyQueue, QueueRef},
     state::{PUTTERS, QueueProtocol, Refusal, Request},
     store::{Fifo, Store},
 };
@@ -126,16 +126,16 @@ fn refused<T>(refusal: Refusal, item: Option<T>) -> TryPutError<T> {
 }
 
 /// The handle of a put or a reserve, which is granted a slot.
-pub(crate) struct PutterHandle<'a, S: Store>(pub(crate) &'a AnyQueue<S>);
+pub(crate) struct PutterHandle<R>(pub(crate) R);
 
-impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
+impl<T, R: QueueRef<Item = T>> Handle for PutterHandle<R> {
     const CALL: &'static str = "put";
 
-    type Protocol = QueueProtocol<S>;
+    type Protocol = QueueProtocol<R::Store>;
 
     #[inline(always)]
     fn queue(&self) -> &WaitQueue<Self::Protocol> {
-        self.0.queue()
+        self.0.any().queue()
     }
 
     // No `cancel_queued`: each putter waits for one slot, so a queued putter blocks no waiter behind it that could go on
@@ -144,16 +144,14 @@ impl<T, S: Store<Item = T>> Handle for PutterHandle<'_, S> {
     fn cancel_granted(&self, request: &mut Request<T>) {
         // A blocking put whose item has entered has used its slot. It cannot be cancelled: only a panic can drop it.
         if !request.is_blocking || request.item.is_some() {
-            self.0.section(|queue| queue.return_grant());
+            self.0.any().section(|queue| queue.return_grant());
         }
     }
 }
 
 /// Decides, in a section, whether a putter is granted a slot at once or waits for one. In a closed queue its wait ends
 /// without one: `put_granted` and `hold_granted` find the queue closed then, and leave everything as it is (Q4).
-pub(crate) fn wait_for_slot<'w, 'q, T, S: Store<Item = T>>(
-    mut entry: Entry<'w, PutterHandle<'q, S>>,
-) -> Decision<'w, PutterHandle<'q, S>> {
+pub(crate) fn wait_for_slot<'w, R: QueueRef>(mut entry: Entry<'w, PutterHandle<R>>) -> Decision<'w, PutterHandle<R>> {
     match entry.admit(entry.has_waiters::<PUTTERS>()) {
         Ok(()) => {
             entry.room -= 1;
@@ -185,7 +183,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<PutterHandle<'a, S>>,
+        waiter: Waiter<PutterHandle<&'a AnyQueue<S>>>,
     }
 }
 

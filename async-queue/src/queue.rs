@@ -1,7 +1,7 @@
 //! [`AnyQueue`], the one implementation of all queues, and the queue types, one for each order.
 
 use crate::{
-    settle::{release_joiners, settle_and_wake},
+    settle::{release_closers, release_joiners, settle_and_wake},
     state::{PUTTERS, Phase, QueueProtocol, Refusal, Section, State},
     store::{Fifo, Lifo, Priority, Store},
 };
@@ -9,6 +9,7 @@ use std::{
     fmt, mem,
     num::NonZeroUsize,
     panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
 };
 use waitline::{WaitQueue, busy_or, const_unless_loom, diagnostics::Caller};
 
@@ -168,7 +169,11 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
     /// ```
     #[doc(alias = "shutdown")]
     pub fn close(&self) -> bool {
-        self.section(|queue| queue.close(Phase::Closed))
+        self.section(|queue| {
+            let was_open = queue.close(Phase::Closed);
+            release_closers(queue);
+            was_open
+        })
     }
 
     /// Closes the queue, revokes the held slots, and returns all items, in the order in which they would have left.
@@ -267,6 +272,7 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         self.section(|queue| {
             let store = queue.revoke(all_done);
             release_joiners(queue);
+            release_closers(queue);
             store
         })
     }
@@ -320,6 +326,57 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
 impl<T, S: Store<Item = T>> fmt::Debug for AnyQueue<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.debug(S::NAME, f)
+    }
+}
+
+/// A way to a queue: a reference, an `Arc`, or a half of a channel. Sealed.
+///
+/// The types of what outlives a borrow name it, as in `OwnedSlot<u8, Sender<u8>>`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use waitline_queue::{OwnedSlot, Queue, QueueRef};
+///
+/// /// For slots of queues and channels alike.
+/// fn fill<R: QueueRef<Item = u8>>(slot: OwnedSlot<u8, R>) {
+///     slot.put(7).unwrap();
+/// }
+///
+/// let queue = Arc::new(Queue::bounded(1));
+/// fill(queue.clone().try_reserve_owned().unwrap());
+/// assert_eq!(queue.try_get(), Ok(7));
+/// ```
+pub trait QueueRef: sealed::Sealed {
+    /// The items of the queue.
+    type Item;
+    /// The order in which they leave.
+    type Store: Store<Item = Self::Item>;
+    #[doc(hidden)]
+    fn any(&self) -> &AnyQueue<Self::Store>;
+}
+
+pub(crate) mod sealed {
+    pub trait Sealed {}
+}
+
+impl<S: Store> sealed::Sealed for &AnyQueue<S> {}
+impl<S: Store> sealed::Sealed for Arc<AnyQueue<S>> {}
+
+impl<T, S: Store<Item = T>> QueueRef for &AnyQueue<S> {
+    type Item = T;
+    type Store = S;
+    #[inline(always)]
+    fn any(&self) -> &AnyQueue<S> {
+        self
+    }
+}
+
+impl<T, S: Store<Item = T>> QueueRef for Arc<AnyQueue<S>> {
+    type Item = T;
+    type Store = S;
+    #[inline(always)]
+    fn any(&self) -> &AnyQueue<S> {
+        self
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     error::{Closed, PutError, TryReserveError},
     put::{PutterHandle, wait_for_slot},
-    queue::AnyQueue,
+    queue::{AnyQueue, QueueRef},
     state::{PUTTERS, Refusal, Request},
     store::{Fifo, Store},
 };
@@ -66,7 +66,15 @@ impl<T, S: Store<Item = T>> AnyQueue<S> {
         }
     }
 
-    fn reserve_now(&self) -> Result<(), Refusal> {
+    /// Puts `item` into a held slot, and gives the slot up.
+    pub(crate) fn put_into_held_slot(&self, item: T) -> Result<(), PutError<T>> {
+        // Outlives the section (Q5).
+        let mut item = Some(item);
+        self.section(|queue| queue.put_into_slot(&mut item));
+        item.map_or(Ok(()), |item| Err(PutError(item)))
+    }
+
+    pub(crate) fn reserve_now(&self) -> Result<(), Refusal> {
         self.section_if(Result::is_ok, |queue| {
             queue.admit(queue.has_waiters::<PUTTERS>())?;
             queue.hold_slot();
@@ -95,7 +103,7 @@ pin_project! {
         S: Store<Item = T>,
     {
         #[pin]
-        waiter: Waiter<PutterHandle<'a, S>>,
+        waiter: Waiter<PutterHandle<&'a AnyQueue<S>>>,
     }
 }
 
@@ -103,21 +111,29 @@ impl<'a, T, S: Store<Item = T>> Future for Reserve<'a, T, S> {
     type Output = Result<Slot<'a, T, S>, Closed>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waiter = self.project().waiter;
-        let mut outcome = Ok(());
-        let at_once = waiter.as_mut().finish_if(|handle, _| {
-            outcome = handle.0.reserve_now();
-            !matches!(outcome, Err(Refusal::Full))
-        });
-        let (queue, is_held) = match at_once {
-            Some((PutterHandle(queue), _)) => (queue, outcome.is_ok()),
-            None => {
-                let (PutterHandle(queue), _) = ready!(waiter.poll_wait(cx, wait_for_slot));
-                (queue, queue.section(|queue| queue.hold_granted()))
-            }
-        };
-        Poll::Ready(if is_held { Ok(Slot { queue }) } else { Err(Closed) })
+        poll_reserve(self.project().waiter, cx).map_ok(|queue| Slot { queue })
     }
+}
+
+/// Polls a wait for a slot. Ready when the caller holds a slot, or the queue is closed.
+pub(crate) fn poll_reserve<T, R: QueueRef<Item = T>>(
+    mut waiter: Pin<&mut Waiter<PutterHandle<R>>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<R, Closed>> {
+    let mut outcome = Ok(());
+    let at_once = waiter.as_mut().finish_if(|handle, _| {
+        outcome = handle.0.any().reserve_now();
+        !matches!(outcome, Err(Refusal::Full))
+    });
+    let (queue, is_held) = match at_once {
+        Some((PutterHandle(queue), _)) => (queue, outcome.is_ok()),
+        None => {
+            let (PutterHandle(queue), _) = ready!(waiter.poll_wait(cx, wait_for_slot));
+            let is_held = queue.any().section(|queue| queue.hold_granted());
+            (queue, is_held)
+        }
+    };
+    Poll::Ready(if is_held { Ok(queue) } else { Err(Closed) })
 }
 
 /// The right to put one item without waiting. A dropped slot goes to the next waiter.
@@ -161,10 +177,7 @@ impl<T, S: Store<Item = T>> Slot<'_, T, S> {
         let queue = self.queue;
         // The put itself gives the slot up.
         mem::forget(self);
-        // Outlives the section (Q5).
-        let mut item = Some(item);
-        queue.section(|queue| queue.put_into_slot(&mut item));
-        item.map_or(Ok(()), |item| Err(PutError(item)))
+        queue.put_into_held_slot(item)
     }
 }
 

@@ -2,7 +2,7 @@
 //! are in `state`.
 
 use crate::{
-    state::{GETTERS, JOINERS, PUTTERS, Phase, RELEASED, Request, Section},
+    state::{CLOSERS, GETTERS, JOINERS, PUTTERS, Phase, RELEASED, Request, Section},
     store::Store,
 };
 use waitline::Wakers;
@@ -67,4 +67,9 @@ pub(crate) fn release_joiners<S: Store>(queue: &mut Section<'_, S>) {
     if queue.unfinished() == 0 {
         queue.splice::<JOINERS, RELEASED>();
     }
+}
+
+/// Releases those who wait for the close, because the queue is closed now (Q6).
+pub(crate) fn release_closers<S: Store>(queue: &mut Section<'_, S>) {
+    queue.splice::<CLOSERS, RELEASED>();
 }

@@ -1,4 +1,4 @@
-//! The state of a queue under its mutex, the four lists of waiters, and the changes that a section makes.
+//! The state of a queue under its mutex, the lists of waiters, and the changes that a section makes.
 //!
 //! # The state, under the mutex
 //!
@@ -23,7 +23,7 @@
 //! | a waiting getter | no item, no held slot, and the queue is closed | it is granted without an item, and fails |
 //! | a waiting putter | room | it is granted a slot, or, if it cannot be cancelled, its item enters |
 //! | a waiting putter | the queue is closed | it is granted without a slot, and fails |
-//! | a released joiner | | it is granted |
+//! | a released joiner or closer | | it is granted |
 //!
 //! # Invariants
 //!
@@ -41,7 +41,8 @@
 //!   code that runs under it is the items' `Ord` in a priority queue. If it panics, nothing has changed, and the end of
 //!   the section still settles.
 //! - **Q6** All joiners are released in one step, by moving them to a list of their own. A task that joins between two
-//!   rounds of wake-ups is not released with them.
+//!   rounds of wake-ups is not released with them. The close releases the closers in the same way; no closer waits once
+//!   the queue is closed.
 //! - **Q7** Giving an item back takes at most logarithmic time in the number of items, and neither allocates nor frees
 //!   memory under the mutex. (A put may grow the buffer there, and a get may shrink it: both at a constant cost per
 //!   item.)
@@ -59,8 +60,10 @@ pub(crate) const PUTTERS: usize = 0;
 pub(crate) const GETTERS: usize = 1;
 /// The list of the waiters for the end of all items' work.
 pub(crate) const JOINERS: usize = 2;
-/// The list of the joiners that are released, and are yet to be granted (Q6).
+/// The list of the joiners and closers that are released, and are yet to be granted (Q6).
 pub(crate) const RELEASED: usize = 3;
+/// The list of the waiters for the close.
+pub(crate) const CLOSERS: usize = 4;
 
 /// The data of a waiter: the item of a put on its way in, or the item that a get was granted.
 pub(crate) struct Request<T> {
@@ -92,7 +95,7 @@ impl<T, S: Store<Item = T>> Protocol for QueueProtocol<S> {
     type Word = ();
     type State = State<S>;
     type Data = Request<T>;
-    type Lists = [List<Request<T>>; 4];
+    type Lists = [List<Request<T>>; 5];
 }
 
 /// A section of the queue's mutex.

@@ -11,6 +11,8 @@ use waitline::{
 };
 use waitline_queue::{GetError, PriorityQueue, PutError, Queue, TryGetError, TryPutError, channel};
 
+#[path = "loom/owned.rs"]
+mod owned;
 #[path = "loom/timeout.rs"]
 mod timeout;
 

@@ -23,14 +23,17 @@
 //! # });
 //! ```
 
+mod owned;
 mod receiver;
 mod sender;
 mod timed;
+mod weak;
 
 pub use receiver::{Gets, Receiver};
 pub use sender::{Puts, Sender};
+pub use weak::{WeakHalf, WeakReceiver, WeakSender};
 
-use crate::{AnyQueue, Join, Queue};
+use crate::{AnyQueue, Join, Queue, QueueRef, UntilClosed, queue::sealed, store::Fifo};
 use std::{
     fmt,
     marker::PhantomData,
@@ -115,6 +118,9 @@ mod role {
         #[doc(hidden)]
         const NAME: &'static str;
 
+        #[doc(hidden)]
+        const WEAK_NAME: &'static str;
+
         /// The number of halves with this role.
         #[doc(hidden)]
         fn count<T>(shared: &Shared<T>) -> &AtomicUsize;
@@ -155,6 +161,17 @@ impl<T, R: Role> Drop for Half<T, R> {
 // As for `Queue`.
 impl<T, R: Role> UnwindSafe for Half<T, R> {}
 impl<T, R: Role> RefUnwindSafe for Half<T, R> {}
+
+impl<T, R: Role> sealed::Sealed for Half<T, R> {}
+
+/// A half leads to the queue of its channel.
+impl<T, R: Role> QueueRef for Half<T, R> {
+    type Item = T;
+    type Store = Fifo<T>;
+    fn any(&self) -> &Queue<T> {
+        &self.shared.queue
+    }
+}
 
 impl<T, R: Role> Half<T, R> {
     /// Closes the channel, and returns whether it was open: [`Queue::close`](crate::Queue::close).
@@ -261,6 +278,24 @@ impl<T, R: Role> Half<T, R> {
     /// ```
     pub fn is_full(&self) -> bool {
         self.shared.queue.is_full()
+    }
+
+    /// Waits until the channel is closed, by a call or because one of its halves is gone:
+    /// [`Queue::closed`](crate::Queue::closed). So a producer learns that all receivers are gone.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
+    /// futures_lite::future::zip(sender.closed(), async { drop(receiver) }).await;
+    /// # });
+    /// ```
+    #[track_caller]
+    pub fn closed(&self) -> UntilClosed<'_, T> {
+        self.shared.queue.closed()
     }
 
     /// Whether the channel was closed, by a call or because one of its halves is gone.

@@ -31,6 +31,8 @@ pub enum Gets {}
 impl Role for Gets {
     const NAME: &'static str = "Receiver";
 
+    const WEAK_NAME: &'static str = "WeakReceiver";
+
     fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
         &shared.receivers
     }

@@ -30,6 +30,8 @@ pub enum Puts {}
 impl Role for Puts {
     const NAME: &'static str = "Sender";
 
+    const WEAK_NAME: &'static str = "WeakSender";
+
     fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
         &shared.senders
     }

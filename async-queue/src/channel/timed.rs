@@ -179,4 +179,33 @@ impl<T, R: Role> Half<T, R> {
     pub fn join_blocking_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
         self.shared.queue.join_blocking_timeout(timeout)
     }
+    /// Waits with the calling thread parked until the channel is closed:
+    /// [`Queue::closed_blocking`](crate::Queue::closed_blocking).
+    ///
+    /// ```
+    /// let (sender, receiver) = waitline_queue::channel::bounded::<u8>(1);
+    /// std::thread::spawn(move || drop(receiver));
+    /// sender.closed_blocking();
+    /// ```
+    #[track_caller]
+    pub fn closed_blocking(&self) {
+        self.shared.queue.closed_blocking();
+    }
+
+    /// Waits at most for `timeout` until the channel is closed:
+    /// [`Queue::closed_blocking_timeout`](crate::Queue::closed_blocking_timeout).
+    ///
+    /// # Errors
+    ///
+    /// If the time has passed and the channel is open.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// let (sender, _receiver) = waitline_queue::channel::bounded::<u8>(1);
+    /// assert!(sender.closed_blocking_timeout(Duration::from_millis(1)).is_err());
+    /// ```
+    #[track_caller]
+    pub fn closed_blocking_timeout(&self, timeout: Duration) -> Result<(), TimedOut> {
+        self.shared.queue.closed_blocking_timeout(timeout)
+    }
 }

@@ -51,6 +51,15 @@ shared! {
     Sender<u8>, Sender<SendOnly>, Sender<SyncOnly>, Sender<Neither>;
     Receiver<u8>, Receiver<SendOnly>, Receiver<SyncOnly>, Receiver<Neither>;
 }
+shared! {
+    WeakSender<u8>, WeakSender<SendOnly>, WeakSender<SyncOnly>, WeakSender<Neither>;
+    WeakReceiver<u8>, WeakReceiver<SendOnly>, WeakReceiver<SyncOnly>, WeakReceiver<Neither>;
+    OwnedSlot<u8>, OwnedSlot<SendOnly>, OwnedSlot<SyncOnly>, OwnedSlot<Neither>;
+    OwnedSlot<u8, Sender<u8>>, OwnedSlot<SendOnly, Sender<SendOnly>>, OwnedSlot<SyncOnly, Sender<SyncOnly>>,
+        OwnedSlot<Neither, Sender<Neither>>;
+}
+yes!(WeakSender<Neither>: Clone);
+no!(OwnedSlot<u8>: Clone);
 yes!(Sender<Neither>: Clone);
 yes!(Receiver<Neither>: Clone);
 no!(Queue<u8>: Clone);
@@ -75,13 +84,34 @@ macro_rules! waits {
     };
 }
 
-waits! { Put Reserve Get GetMany Items Join }
+waits! { Put Reserve Get GetMany Items Join UntilClosed }
 yes!(Put<'static, Neither>: Future);
 yes!(Reserve<'static, Neither>: Future);
 yes!(Get<'static, Neither>: Future);
 yes!(GetMany<'static, Neither>: Future);
 yes!(Items<'static, Neither>: Stream);
 yes!(Join<'static, Neither>: Future);
+yes!(UntilClosed<'static, Neither>: Future);
+
+/// The waits that hold their queue: as those that borrow it.
+macro_rules! owned_waits {
+    ($($wait:ident)*) => {$(
+        yes!($wait<u8>: Send, Sync, Debug);
+        yes!($wait<SendOnly>: Send, Debug);
+        yes!($wait<SendOnly, Sender<SendOnly>>: Send);
+        no!($wait<u8>: Unpin);
+        no!($wait<SendOnly>: Sync);
+        no!($wait<SyncOnly>: Send, Sync);
+        no!($wait<Neither>: Send, Sync);
+        no!($wait<Neither, Receiver<Neither>>: Send, Sync);
+    )*};
+}
+
+owned_waits! { ReserveOwned OwnedItems }
+yes!(ReserveOwned<Neither>: Future);
+yes!(OwnedItems<Neither>: Stream);
+#[cfg(feature = "sink")]
+owned_waits! { PutSink }
 
 // A slot leads to its queue and holds no item: it goes where the queue may be shared.
 yes!(Slot<'static, u8>: Send, Sync, Unpin, Debug);

@@ -10,6 +10,7 @@ mod cancel;
 mod channels;
 mod close;
 mod fairness;
+mod owned;
 mod payloads;
 mod ready;
 mod reference;
