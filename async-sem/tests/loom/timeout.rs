@@ -17,9 +17,10 @@ fn time_out_of_a_large_request_against_release() {
         let semaphore = Arc::new(Semaphore::new(1));
         let timed = spawn({
             let semaphore = semaphore.clone();
-            move || match semaphore.acquire_many_blocking_timeout(2, TIMEOUT) {
-                Some(permits) => assert_eq!(permits.num_permits(), 2),
-                None => {}
+            move || {
+                if let Some(permits) = semaphore.acquire_many_blocking_timeout(2, TIMEOUT) {
+                    assert_eq!(permits.num_permits(), 2);
+                }
             }
         });
         let small = spawn({
