@@ -18,7 +18,7 @@
 
 use crate::{
     raw::{LockProtocol, QUEUE, announce},
-    wait::{Guard, Wait, WaitWhile},
+    wait::{AnyGuard, Guard, Wait, WaitWhile},
 };
 use std::{
     fmt,
@@ -219,18 +219,20 @@ impl Condition {
     /// Notifies up to `n` waiters, longest waiting first, and returns their number. Like `asyncio.Condition.notify`.
     ///
     /// The notified waiters are granted the lock one after the other, after `guard` is dropped and the waiters that are
-    /// queued for the lock already have released it.
+    /// queued for the lock already have released it. A mapped guard of the lock will do, too.
     ///
     /// ```
-    /// # use waitline_lock::{Condition, Lock};
-    /// let (lock, condition) = (Lock::new(()), Condition::new());
+    /// # use waitline_lock::{Condition, Lock, LockGuard};
+    /// let (lock, condition) = (Lock::new((1, 2)), Condition::new());
     /// assert_eq!(condition.notify(&lock.try_lock().unwrap(), 2), 0);
+    /// let part = LockGuard::map(lock.try_lock().unwrap(), |pair| &mut pair.0);
+    /// assert_eq!(condition.notify(&part, 2), 0);
     /// ```
     ///
     /// # Panics
     ///
     /// If the condition has waiters with another lock.
-    pub fn notify<G: Guard>(&self, guard: &G, n: usize) -> usize {
+    pub fn notify<G: AnyGuard>(&self, guard: &G, n: usize) -> usize {
         // Exact: every waiter with this lock entered while it held the lock (C1), which the caller holds now.
         if self.waiters.owner().is_none() {
             return 0;
@@ -256,7 +258,7 @@ impl Condition {
     ///
     /// As [`notify`](Self::notify).
     #[doc(alias = "signal")]
-    pub fn notify_one<G: Guard>(&self, guard: &G) -> bool {
+    pub fn notify_one<G: AnyGuard>(&self, guard: &G) -> bool {
         self.notify(guard, 1) == 1
     }
 
@@ -272,7 +274,7 @@ impl Condition {
     ///
     /// As [`notify`](Self::notify).
     #[doc(alias = "broadcast")]
-    pub fn notify_all<G: Guard>(&self, guard: &G) -> usize {
+    pub fn notify_all<G: AnyGuard>(&self, guard: &G) -> usize {
         self.notify(guard, usize::MAX)
     }
 

@@ -261,6 +261,11 @@ impl<T: ?Sized> OwnedLockGuard<T> {
 }
 
 impl<'a, U: ?Sized> MappedLockGuard<'a, U> {
+    /// The lock that the guard holds.
+    pub(crate) fn raw_lock(guard: &Self) -> &'a RawLock {
+        guard.raw.0
+    }
+
     /// Narrows the guard further.
     ///
     /// ```
@@ -296,6 +301,13 @@ impl<'a, U: ?Sized> MappedLockGuard<'a, U> {
             Some(part) => Ok(MappedLockGuard { raw: guard.raw, part, _part: PhantomData }),
             None => Err(guard),
         }
+    }
+}
+
+impl<T: ?Sized, U: ?Sized> OwnedMappedLockGuard<T, U> {
+    /// The lock that the guard holds.
+    pub(crate) fn raw_lock(guard: &Self) -> &RawLock {
+        guard.lock.0.raw()
     }
 }
 

@@ -75,7 +75,7 @@ pub use blocking::WaitTimedOut;
 pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
-pub use wait::{Guard, Wait, WaitWhile};
+pub use wait::{AnyGuard, Guard, Wait, WaitWhile};
 
 /// The example in the README runs as a documentation test.
 #[cfg(doctest)]

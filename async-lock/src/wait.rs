@@ -2,7 +2,7 @@
 
 use crate::{
     condition::{Condition, two_locks},
-    guard::{LockGuard, OwnedLockGuard},
+    guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard},
     lock::Lock,
     raw::{LockProtocol, LockRef, QUEUE, RawLock, release},
 };
@@ -17,7 +17,7 @@ use std::{
 };
 use waitline::{Handle, Locked, SideList, WaitQueue, Waiter, diagnostics::Caller};
 
-/// The guards that a [`Condition`] takes: [`LockGuard`] and [`OwnedLockGuard`]. Sealed.
+/// The guards with which a task waits for a [`Condition`]: [`LockGuard`] and [`OwnedLockGuard`]. Sealed.
 ///
 /// ```
 /// use std::ops::DerefMut;
@@ -33,20 +33,67 @@ use waitline::{Handle, Locked, SideList, WaitQueue, Waiter, diagnostics::Caller}
 /// assert_eq!(*until_positive(&changed, number.lock().await).await, 7);
 /// # });
 /// ```
-pub trait Guard: DerefMut + sealed::Sealed {}
+pub trait Guard: DerefMut + AnyGuard + sealed::Sealed {}
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {}
 impl<T: ?Sized> Guard for OwnedLockGuard<T> {}
 
+/// The guards with which a [`Condition`] can be notified: all of them, because each one holds the lock. Sealed.
+///
+/// A wait takes a [`Guard`] of the whole value: others change the value meanwhile, and the part of a mapped guard may be
+/// gone afterwards.
+///
+/// ```
+/// use waitline_lock::{AnyGuard, Condition};
+/// fn announce<G: AnyGuard>(changed: &Condition, guard: &G) {
+///     changed.notify_all(guard);
+/// }
+/// ```
+pub trait AnyGuard: sealed::Holds {}
+
+impl<T: ?Sized> AnyGuard for LockGuard<'_, T> {}
+impl<T: ?Sized> AnyGuard for OwnedLockGuard<T> {}
+impl<U: ?Sized> AnyGuard for MappedLockGuard<'_, U> {}
+impl<T: ?Sized, U: ?Sized> AnyGuard for OwnedMappedLockGuard<T, U> {}
+
 pub(crate) mod sealed {
-    use super::{Arc, Caller, Lock, LockGuard, LockRef, OwnedLockGuard, RawLock};
+    use super::{
+        Arc, Caller, Lock, LockGuard, LockRef, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard, RawLock,
+    };
+
+    pub trait Holds {
+        /// The lock that the guard holds.
+        #[doc(hidden)]
+        fn raw(&self) -> &RawLock;
+    }
+
+    impl<T: ?Sized> Holds for LockGuard<'_, T> {
+        fn raw(&self) -> &RawLock {
+            LockGuard::lock(self).raw()
+        }
+    }
+
+    impl<T: ?Sized> Holds for OwnedLockGuard<T> {
+        fn raw(&self) -> &RawLock {
+            OwnedLockGuard::lock(self).raw()
+        }
+    }
+
+    impl<U: ?Sized> Holds for MappedLockGuard<'_, U> {
+        fn raw(&self) -> &RawLock {
+            MappedLockGuard::raw_lock(self)
+        }
+    }
+
+    impl<T: ?Sized, U: ?Sized> Holds for OwnedMappedLockGuard<T, U> {
+        fn raw(&self) -> &RawLock {
+            OwnedMappedLockGuard::raw_lock(self)
+        }
+    }
 
     pub trait Sealed: Sized {
         /// The guard's reference to the lock, without the right to its value.
         type Ref: LockRef;
-
-        #[doc(hidden)]
-        fn raw(&self) -> &RawLock;
 
         #[doc(hidden)]
         fn lock_ref(&self) -> Self::Ref;
@@ -64,9 +111,6 @@ pub(crate) mod sealed {
 
     impl<'a, T: ?Sized> Sealed for LockGuard<'a, T> {
         type Ref = &'a Lock<T>;
-        fn raw(&self) -> &RawLock {
-            LockGuard::lock(self).raw()
-        }
         fn lock_ref(&self) -> Self::Ref {
             LockGuard::lock(self)
         }
@@ -81,9 +125,6 @@ pub(crate) mod sealed {
 
     impl<T: ?Sized> Sealed for OwnedLockGuard<T> {
         type Ref = Arc<Lock<T>>;
-        fn raw(&self) -> &RawLock {
-            OwnedLockGuard::lock(self).raw()
-        }
         fn lock_ref(&self) -> Self::Ref {
             OwnedLockGuard::lock(self).clone()
         }

@@ -309,3 +309,28 @@ fn a_forgotten_wait_keeps_its_notification() {
     assert_eq!(woken.count(), 0);
     drop(wait);
 }
+
+/// A mapped guard holds the lock, whatever its part is.
+#[test]
+fn mapped_guards_notify() {
+    let (lock, condition) = (Arc::new(Lock::new(0)), Condition::new());
+    let mut waits: Vec<_> = (0..4).map(|_| waiting(&condition, &lock)).collect();
+    let part = LockGuard::map(lock.try_lock().unwrap(), |value| value);
+    assert!(condition.notify_one(&part));
+    // The notified waiter gets the lock when the mapped guard is dropped.
+    assert_eq!((condition.waiters(), lock.waiters(), waits[0].1.count()), (3, 1, 0));
+    drop(part);
+    assert_eq!(waits[0].1.count(), 1);
+    drop(now(waits.remove(0).0));
+    let part = OwnedLockGuard::map(lock.clone().try_lock_owned().unwrap(), |value| value);
+    assert_eq!(condition.notify_all(&part), 3);
+    drop(part);
+    for (wait, _) in waits {
+        drop(now(wait));
+    }
+    let other = Lock::new(0);
+    let (_wait, _) = waiting(&condition, &lock);
+    let message = panic_message(|| condition.notify(&LockGuard::map(other.try_lock().unwrap(), |value| value), 1));
+    assert!(message.unwrap().contains("one lock at a time"));
+    assert!(!other.is_locked());
+}
