@@ -166,9 +166,12 @@ impl Condition {
     /// # use std::time::Duration;
     /// # use waitline_lock::{Condition, Lock};
     /// let (jobs, added) = (Lock::new(vec!["dig"]), Condition::new());
-    /// let wait = |guard| added.wait_while_blocking_timeout(guard, |jobs| jobs.is_empty(), Duration::from_millis(1));
-    /// assert_eq!(wait(jobs.lock_blocking()).unwrap().pop(), Some("dig"));
-    /// assert!(wait(jobs.lock_blocking()).is_err());
+    /// let wait = || {
+    ///     let guard = jobs.lock_blocking();
+    ///     added.wait_while_blocking_timeout(guard, |jobs| jobs.is_empty(), Duration::from_millis(1))
+    /// };
+    /// assert_eq!(wait().unwrap().pop(), Some("dig"));
+    /// assert!(wait().is_err());
     /// ```
     ///
     /// # Panics

@@ -2,7 +2,10 @@
 
 use std::{task::Poll, time::Duration};
 use waitline::{
-    sync::{Arc, UnsafeCell},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     testing::{model, poll_once, spawn},
 };
 use waitline_event::{Barrier, BarrierTimeoutError, Event, TimedOut};
@@ -14,20 +17,19 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 #[test]
 fn barrier_time_out_against_the_last_arrival() {
     model("barrier: time-out against the last arrival", || {
-        let (barrier, cell) = (Arc::new(Barrier::new(2)), Arc::new(UnsafeCell::new(0)));
+        let (barrier, cell) = (Arc::new(Barrier::new(2)), Arc::new(AtomicUsize::new(0)));
         let timed = spawn({
             let (barrier, cell) = (barrier.clone(), cell.clone());
             move || {
                 let turn = barrier.wait_blocking_timeout(TIMEOUT);
                 if turn.is_ok() {
-                    // SAFETY: the other party wrote before it arrived; loom checks the order.
-                    assert_eq!(cell.with(|value| unsafe { *value }), 1);
+                    assert_eq!(cell.load(Relaxed), 1);
                 }
                 turn
             }
         });
-        // SAFETY: nobody reads before both have arrived; loom checks that.
-        cell.with_mut(|value| unsafe { *value = 1 });
+        // Relaxed, so that only the barrier orders the accesses.
+        cell.store(1, Relaxed);
         let mut wait = Box::pin(barrier.wait());
         let mut other = poll_once(wait.as_mut());
         let timed = timed.join().unwrap();

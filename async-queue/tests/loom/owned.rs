@@ -41,7 +41,7 @@ fn waits_for_the_close_against_the_last_receiver() {
             block_on(kept);
         }
         assert!(sender.is_closed());
-        receivers.map(|receiver| receiver.join().unwrap());
+        receivers.into_iter().for_each(|receiver| receiver.join().unwrap());
     });
 }
 
