@@ -394,6 +394,10 @@ impl Semaphore {
     /// It does not wait, so it can shrink a semaphore that is in use. It takes free permits even while a waiter needs
     /// more of them, but none that is about to be granted.
     ///
+    /// There is no `resize`, because it would have to choose between two ways to shrink. This is one; the other is
+    /// `acquire_many(n).await.forget()`, which takes exactly `n`, in its turn, as they are released. To grow, call
+    /// [`release`](Self::release).
+    ///
     /// ```
     /// let semaphore = waitline_sem::Semaphore::new(5);
     /// assert_eq!(semaphore.forget_permits(3), 3);
