@@ -1,8 +1,8 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use futures_lite::future::block_on;
 use std::sync::Arc;
-use waitline_event::{Barrier, BrokenBarrier};
+use waitline_event::{Barrier, BarrierTimeoutError, BrokenBarrier};
 
 /// Waits and returns its index.
 async fn meet(barrier: Arc<Barrier>) -> Result<usize, BrokenBarrier> {
@@ -63,7 +63,17 @@ pub(super) async fn blocking(tasks: Tasks) {
     let barrier = Arc::new(Barrier::new(4));
     let threads = [(); 2].map(|()| {
         let barrier = barrier.clone();
-        on_thread(move || block_on(rounds(barrier)))
+        on_thread(move || {
+            let mut sum = 0;
+            for n in 0..3 {
+                // A party whose time passes comes back.
+                sum += match barrier.wait_blocking_timeout(MICROSECOND * n) {
+                    Err(BarrierTimeoutError::TimedOut) => barrier.wait_blocking().unwrap().index(),
+                    turn => turn.unwrap().index(),
+                };
+            }
+            sum
+        })
     });
     let futures = [(); 2].map(|()| tasks.spawn(rounds(barrier.clone())));
     let sums = join_all(threads.into_iter().chain(futures)).await;

@@ -1,4 +1,4 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
@@ -93,13 +93,28 @@ pub(super) async fn cancel(tasks: Tasks) {
 /// Threads give, tasks take. (A wait has no blocking twin.)
 pub(super) async fn blocking(tasks: Tasks) {
     let watched = Arc::new(Watched::default());
-    let takers = [(); 3].map(|()| {
+    let takers = [(); 2].map(|()| {
         let watched = watched.clone();
         tasks.spawn(async move {
             for _ in 0..100 {
                 watched.clone().take().await;
             }
         })
+    });
+    // Its time passes now and then; it tries again.
+    let impatient = on_thread({
+        let watched = watched.clone();
+        move || {
+            let Watched { value, changed } = &*watched;
+            for n in 0..100 {
+                let take = || {
+                    let guard = value.lock_blocking();
+                    let taken = changed.wait_while_blocking_timeout(guard, |value| *value == 0, MICROSECOND * n);
+                    taken.map(|mut value| *value -= 1).is_ok()
+                };
+                while !take() {}
+            }
+        }
     });
     let givers = [(); 3].map(|()| {
         let watched = watched.clone();
@@ -111,7 +126,7 @@ pub(super) async fn blocking(tasks: Tasks) {
             }
         })
     });
-    join_all(takers.into_iter().chain(givers)).await;
+    join_all(takers.into_iter().chain(givers).chain([impatient])).await;
     assert_eq!(*watched.value.lock().await, 0);
 }
 

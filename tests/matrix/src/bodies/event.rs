@@ -1,4 +1,4 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use std::sync::Arc;
 use waitline_event::Event;
@@ -50,7 +50,12 @@ pub(super) async fn blocking(tasks: Tasks) {
     let event = Arc::new(Event::new());
     let threads = [(); 2].map(|()| {
         let event = event.clone();
-        on_thread(move || event.wait_blocking())
+        on_thread(move || {
+            for n in 0..10 {
+                _ = event.wait_blocking_timeout(MICROSECOND * n);
+            }
+            event.wait_blocking();
+        })
     });
     let mut all = Vec::from(threads);
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
@@ -73,6 +73,15 @@ pub(super) async fn blocking(tasks: Tasks) {
         let lock = lock.clone();
         on_thread(move || (0..200).for_each(|_| *lock.lock_blocking() += 1))
     });
+    // Its time passes now and then; it tries again.
+    let impatient = on_thread({
+        let lock = lock.clone();
+        move || {
+            for n in 0..100 {
+                while lock.lock_blocking_timeout(MICROSECOND * n).map(|mut total| *total += 1).is_none() {}
+            }
+        }
+    });
     let futures = [(); 2].map(|()| {
         let lock = lock.clone();
         tasks.spawn(async move {
@@ -84,8 +93,8 @@ pub(super) async fn blocking(tasks: Tasks) {
             }
         })
     });
-    join_all(threads.into_iter().chain(futures)).await;
-    assert_eq!(*lock.lock().await, 800);
+    join_all(threads.into_iter().chain(futures).chain([impatient])).await;
+    assert_eq!(*lock.lock().await, 900);
 }
 
 pub(super) async fn stress(tasks: Tasks) {

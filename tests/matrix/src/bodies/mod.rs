@@ -9,6 +9,7 @@ mod queue;
 mod semaphore;
 
 use crate::{Job, Tasks};
+use std::time::Duration;
 
 /// A test that runs on any executor.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,9 @@ pub fn all() -> impl Iterator<Item = Body> {
     }
     .into_iter()
 }
+
+/// A deadline that passes before the wait ends, or after it, as the machine likes.
+const MICROSECOND: Duration = Duration::from_micros(1);
 
 /// So many polls are enough for every future here: "dropped at every poll count" is 0 to this.
 const POLLS: usize = 5;

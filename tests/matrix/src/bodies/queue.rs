@@ -1,8 +1,8 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use futures_lite::future::{poll_once, yield_now};
 use std::sync::Arc;
-use waitline_queue::{LifoQueue, PriorityQueue, Queue};
+use waitline_queue::{LifoQueue, PriorityQueue, PutTimeoutError, Queue};
 
 type Numbers = Arc<Queue<usize>>;
 
@@ -135,7 +135,15 @@ pub(super) async fn blocking(tasks: Tasks) {
     });
     let on_threads = (0..2).map(|source| {
         let queue = queue.clone();
-        on_thread(move || (0..EACH).for_each(|n| queue.put_blocking(source * EACH + n).unwrap()))
+        on_thread(move || {
+            for n in 0..EACH {
+                // An item that comes back in time is put once more.
+                match queue.put_blocking_timeout(source * EACH + n, MICROSECOND * (n as u32)) {
+                    Err(PutTimeoutError::TimedOut(item)) => queue.put_blocking(item).unwrap(),
+                    put => put.unwrap(),
+                }
+            }
+        })
     });
     let in_tasks = (2..4).map(|source| {
         let queue = queue.clone();

@@ -1,4 +1,4 @@
-use super::POLLS;
+use super::{MICROSECOND, POLLS};
 use crate::{Tasks, dropped_after, join_all, on_thread};
 use futures_lite::future::{poll_once, yield_now};
 use std::sync::{
@@ -104,8 +104,13 @@ pub(super) async fn blocking(tasks: Tasks) {
     let threads = [(); 2].map(|()| {
         let (semaphore, inside) = (semaphore.clone(), inside.clone());
         on_thread(move || {
-            for _ in 0..200 {
-                let _permit = semaphore.acquire_blocking();
+            for n in 0..200 {
+                let _permit = match n % 2 {
+                    0 => semaphore.acquire_blocking(),
+                    _ => semaphore
+                        .acquire_blocking_timeout(MICROSECOND * n)
+                        .unwrap_or_else(|| semaphore.acquire_blocking()),
+                };
                 inside.enter(1);
                 inside.leave(1);
             }
