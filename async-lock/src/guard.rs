@@ -438,7 +438,7 @@ impl<T: ?Sized, U: ?Sized> DerefMut for OwnedMappedLockGuard<T, U> {
 }
 
 macro_rules! formats_as_its_value {
-    ($([$($generics:tt)*] $guard:ty, $value:ident;)*) => {$(
+    ($([$($generics:tt)*] $guard:ty, $value:ty;)*) => {$(
         impl<$($generics)*> fmt::Debug for $guard where $value: fmt::Debug {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 fmt::Debug::fmt(&**self, f)
@@ -452,6 +452,8 @@ macro_rules! formats_as_its_value {
         }
     )*};
 }
+
+pub(crate) use formats_as_its_value;
 
 formats_as_its_value! {
     [T: ?Sized] LockGuard<'_, T>, T;

@@ -1,5 +1,6 @@
-//! A strictly fair async [`Lock`] that costs as little as a thread mutex, and a [`Condition`] without a thundering
-//! herd, with the semantics of Python's `asyncio.Lock` and `asyncio.Condition`. For any executor, and for threads.
+//! A strictly fair async [`Lock`] that costs as little as a thread mutex, an [`RwLock`] with upgradable reads, and a
+//! [`Condition`] without a thundering herd. `Lock` and `Condition` have the semantics of Python's `asyncio.Lock` and
+//! `asyncio.Condition`. For any executor, and for threads.
 //!
 //! ```
 //! use waitline_lock::{Condition, Lock};
@@ -34,16 +35,21 @@
 //! [`notify_all`](Condition::notify_all) is a chain of hand-offs: on one thread that is fast, on several workers a
 //! barging lock may be faster. `benches/README.md` in the repository has the figures.
 //!
+//! An [`RwLock`] pays off if readers hold it for long, across an `.await` for instance, and writers are few. Otherwise a
+//! [`Lock`] is as fast and simpler. A task that holds a read must not wait for a second one:
+//! [the reason](RwLock#a-read-inside-a-read).
+//!
 //! # What is guaranteed
 //!
 //! | | |
 //! |---|---|
 //! | fairness | strict FIFO from the first poll on, by hand-off; no call barges, `try_lock` included |
+//! | readers and writers | in phases: the front writer, or all readers up to the next writer; only an upgrade, which holds a read, goes before |
 //! | cancellation | a dropped future loses its position in the queue, never the lock or a notification |
 //! | allocation | none per wait |
 //! | poisoning | none: a panic releases the lock |
 //! | notified waiters | move to the lock's queue; each one is woken once, when it holds the lock |
-//! | size | `Lock<()>` 16 bytes, guards 8, `Acquire` 48 (64-bit machines) |
+//! | size | `Lock<()>` 16 bytes, guards 8, `Acquire` 48; `RwLock<()>` 40, its futures 56 (64-bit machines) |
 //!
 //! # Features
 //!
@@ -69,6 +75,7 @@ mod condition;
 mod guard;
 mod lock;
 mod raw;
+pub mod rwlock;
 mod wait;
 
 pub use blocking::WaitTimedOut;
@@ -76,6 +83,12 @@ pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
 pub use wait::{AnyGuard, Guard, Wait, WaitWhile};
+pub use rwlock::{
+    MappedRwLockReadGuard, MappedRwLockUpgradableReadGuard, MappedRwLockWriteGuard, OwnedMappedRwLockReadGuard,
+    OwnedMappedRwLockUpgradableReadGuard, OwnedMappedRwLockWriteGuard, OwnedRwLockReadGuard,
+    OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
+    RwLockWriteGuard,
+};
 
 /// The example in the README runs as a documentation test.
 #[cfg(doctest)]

@@ -3,7 +3,11 @@
 
 use std::{mem::size_of, pin::pin, task::Waker};
 use waitline::testing::{CountingAllocator, allocations, block_on, poll_with};
-use waitline_lock::{Acquire, AcquireOwned, Condition, Lock, LockGuard, MappedLockGuard, OwnedLockGuard};
+use waitline_lock::{
+    Acquire, AcquireOwned, Condition, Lock, LockGuard, MappedLockGuard, MappedRwLockReadGuard, OwnedLockGuard,
+    OwnedRwLockReadGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    rwlock::{Read, RwAcquire, RwUpgrade},
+};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -40,6 +44,35 @@ fn waits_do_not_allocate() {
 }
 
 #[test]
+fn waits_for_a_readers_writer_lock_do_not_allocate() {
+    let lock = RwLock::new(0);
+    let waker = Waker::noop();
+    let count = allocations(|| {
+        for _ in 0..100 {
+            let guard = lock.try_write().unwrap();
+            let [mut one, mut other] = [lock.read(), lock.read()].map(Some);
+            // SAFETY: the futures are dropped in place, and not moved before.
+            let [mut one_pinned, mut other_pinned] =
+                [&mut one, &mut other].map(|future| unsafe { std::pin::Pin::new_unchecked(future.as_mut().unwrap()) });
+            assert!(poll_with(one_pinned.as_mut(), waker).is_pending());
+            assert!(poll_with(other_pinned.as_mut(), waker).is_pending());
+            let mut writer = pin!(lock.write());
+            assert!(poll_with(writer.as_mut(), waker).is_pending());
+            let guard = RwLockWriteGuard::downgrade_to_upgradable(guard);
+            let std::task::Poll::Ready(reader) = poll_with(one_pinned, waker) else { panic!("not granted") };
+            let mut upgrade = pin!(RwLockUpgradableReadGuard::upgrade(guard));
+            assert!(poll_with(upgrade.as_mut(), waker).is_pending());
+            drop(reader);
+            other = None;
+            assert!(other.is_none());
+            assert!(poll_with(upgrade, waker).is_ready());
+            assert!(poll_with(writer, waker).is_ready());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn contended_blocking_waits_do_not_allocate_after_the_first() {
     let lock = Lock::new(0);
     std::thread::scope(|scope| {
@@ -64,4 +97,10 @@ fn sizes_are_as_promised() {
     assert_eq!(size_of::<MappedLockGuard<'_, u8>>(), 16);
     assert_eq!(size_of::<Acquire<'_, ()>>(), 48);
     assert_eq!(size_of::<AcquireOwned<()>>(), 48);
+    assert_eq!(size_of::<RwLock<()>>(), 40);
+    assert_eq!(size_of::<RwLockReadGuard<'_, ()>>(), 8);
+    assert_eq!(size_of::<OwnedRwLockReadGuard<()>>(), 8);
+    assert_eq!(size_of::<MappedRwLockReadGuard<'_, u8>>(), 16);
+    assert_eq!(size_of::<RwAcquire<&RwLock<()>, Read>>(), 56);
+    assert_eq!(size_of::<RwUpgrade<&RwLock<()>>>(), 56);
 }

@@ -16,6 +16,8 @@ fn models_run_under_loom_when_loom_is_expected() {
 
 #[path = "loom/timeout.rs"]
 mod timeout;
+#[path = "loom/rwlock.rs"]
+mod rwlock;
 
 /// Takes the lock by polling, adds one, and tells how much was there.
 async fn add_one(lock: &Lock<usize>) -> usize {

@@ -197,6 +197,9 @@ impl Record {
         let holds = self.holds.iter().filter(|hold| hold.primitive == thing.id);
         let taken = holds.filter_map(|Holding { by, location, held_as, .. }| match held_as {
             HeldAs::Primitive => Some(("held by", by, "which took it at", *location)),
+            HeldAs::Reader => Some(("read by", by, "which took it at", *location)),
+            HeldAs::UpgradableReader => Some(("read, to be upgraded, by", by, "which took it at", *location)),
+            HeldAs::Writer => Some(("written by", by, "which took it at", *location)),
             // Items hold up nobody but those who wait until all are done.
             HeldAs::Item if call == "join" => {
                 Some(("an item of it is with", by, "which took it and has not done it, at", *location))

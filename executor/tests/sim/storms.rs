@@ -10,7 +10,7 @@ use std::{
 };
 use waitline_executor::{
     JoinHandle, sim, sleep, spawn_local,
-    sync::{Barrier, Condition, Event, Lock, Queue, Semaphore},
+    sync::{Barrier, Condition, Event, Lock, Queue, RwLock, Semaphore, lock},
     timeout, yield_now,
 };
 
@@ -120,6 +120,72 @@ fn locks_and_conditions() {
         }
         cancelled.set(cancelled.get() + takers.len() - join(takers).await);
         assert_eq!((shared.tickets.waiters(), shared.changed.waiters()), (0, 0));
+    });
+    assert!(cancelled.get() > 1000, "only {} cancellations came to pass", cancelled.get());
+}
+
+#[test]
+fn readers_and_writers() {
+    use lock::{RwLockUpgradableReadGuard, RwLockWriteGuard};
+    /// The value while someone reads it: it does not change.
+    async fn look(value: &Cell<u64>, writers: &Cell<usize>) {
+        let (before, free) = (value.get(), writers.get() == 0);
+        assert!(free, "a reader beside a writer");
+        pause().await;
+        assert_eq!(value.get(), before, "a writer came in between");
+    }
+    let cancelled = Cell::new(0);
+    sim::many(SEEDS, || async {
+        let lock = Rc::new(RwLock::new((Cell::new(0), Cell::new(0))));
+        let writes = Rc::new(Cell::new(0));
+        /// Being the writer, until it is dropped.
+        struct Inside<'a>(&'a Cell<usize>);
+        impl Drop for Inside<'_> {
+            fn drop(&mut self) {
+                self.0.set(0);
+            }
+        }
+        async fn change((value, writers): &(Cell<u64>, Cell<usize>), writes: &Cell<u64>) {
+            assert_eq!(writers.replace(1), 0, "two writers");
+            let _inside = Inside(writers);
+            pause().await;
+            writes.set(writes.get() + 1);
+            value.set(value.get() + 1);
+        }
+        let tasks = (0..6).map(|n| {
+            let (lock, writes) = (lock.clone(), writes.clone());
+            spawn_doomed(async move {
+                for _ in 0..3 {
+                    pause().await;
+                    match (n + sim::rng().below(3)) % 6 {
+                        0 => change(&*lock.write().await, &writes).await,
+                        1 => {
+                            let guard = lock.write().await;
+                            change(&guard, &writes).await;
+                            let guard = RwLockWriteGuard::downgrade(guard);
+                            look(&guard.0, &guard.1).await;
+                        }
+                        2 => {
+                            let guard = lock.upgradable_read().await;
+                            look(&guard.0, &guard.1).await;
+                            let before = guard.0.get();
+                            let guard = RwLockUpgradableReadGuard::upgrade(guard).await;
+                            assert_eq!(guard.0.get(), before, "a writer came before the upgrade");
+                            change(&guard, &writes).await;
+                        }
+                        _ => {
+                            let guard = lock.read().await;
+                            look(&guard.0, &guard.1).await;
+                        }
+                    }
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let all = tasks.len();
+        cancelled.set(cancelled.get() + all - join(tasks).await);
+        assert_eq!(lock.waiters(), 0);
+        assert_eq!(lock.try_write().expect("nobody is left").0.get(), writes.get());
     });
     assert!(cancelled.get() > 1000, "only {} cancellations came to pass", cancelled.get());
 }

@@ -90,6 +90,12 @@ pub struct Waiting {
 pub enum HeldAs {
     /// The primitive itself, or some of its permits.
     Primitive,
+    /// The primitive, to read beside other readers.
+    Reader,
+    /// The primitive, to read beside other readers, with the right to become the writer.
+    UpgradableReader,
+    /// The primitive, to write.
+    Writer,
     /// An item that was taken out of it and is not done.
     Item,
 }

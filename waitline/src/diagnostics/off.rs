@@ -1,6 +1,6 @@
 //! The record without the feature `diagnostics`: no fields, no code.
 
-use super::{Holding, Task, TaskKey, Waiting};
+use super::{HeldAs, Holding, Task, TaskKey, Waiting};
 use std::{marker::PhantomData, time::Instant};
 
 /// A source location; nothing without the feature.
@@ -65,6 +65,13 @@ impl Origin {
     #[inline(always)]
     pub fn hold(&self, location: Caller) -> Hold {
         _ = location;
+        Hold(())
+    }
+
+    /// Records that the caller is one of several holders, and as what it holds the primitive.
+    #[inline(always)]
+    pub fn hold_as(&self, held_as: HeldAs, location: Caller) -> Hold {
+        _ = (held_as, location);
         Hold(())
     }
 

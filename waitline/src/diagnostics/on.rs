@@ -168,7 +168,12 @@ impl Origin {
 
     /// Records that the caller is one of several holders.
     pub fn hold(&self, location: Caller) -> Hold {
-        Hold(self.add_hold(HeldAs::Primitive, location))
+        self.hold_as(HeldAs::Primitive, location)
+    }
+
+    /// Records that the caller is one of several holders, and as what it holds the primitive.
+    pub fn hold_as(&self, held_as: HeldAs, location: Caller) -> Hold {
+        Hold(self.add_hold(held_as, location))
     }
 
     /// Records that the caller has taken an item out.

@@ -6,6 +6,7 @@ mod condition;
 mod event;
 mod lock;
 mod queue;
+mod rwlock;
 mod semaphore;
 
 use crate::{Job, Tasks};
@@ -36,6 +37,7 @@ macro_rules! bodies {
 pub fn all() -> impl Iterator<Item = Body> {
     bodies! {
         lock: hand_off foreign_wake cancel blocking stress;
+        rwlock: hand_off foreign_wake cancel blocking stress;
         condition: hand_off foreign_wake cancel blocking stress;
         event: hand_off foreign_wake cancel blocking stress;
         barrier: hand_off foreign_wake cancel blocking stress;
