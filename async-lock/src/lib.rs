@@ -1,5 +1,5 @@
-//! A strictly fair async [`Lock`] that costs as little as a thread mutex, an [`RwLock`] with upgradable reads, and a
-//! [`Condition`] without a thundering herd. `Lock` and `Condition` have the semantics of Python's `asyncio.Lock` and
+//! A strictly fair async [`Lock`] that costs as little as a thread mutex, an [`RwLock`] with upgradable reads, a
+//! [`Condition`] without a thundering herd, and a [`OnceCell`]. `Lock` and `Condition` have the semantics of Python's `asyncio.Lock` and
 //! `asyncio.Condition`. For any executor, and for threads.
 //!
 //! ```
@@ -39,6 +39,8 @@
 //! [`Lock`] is as fast and simpler. A task that holds a read must not wait for a second one:
 //! [the reason](RwLock#a-read-inside-a-read).
 //!
+//! A [`OnceCell`] is for values whose making awaits. Otherwise use `std::sync::OnceLock` or `LazyLock`.
+//!
 //! # What is guaranteed
 //!
 //! | | |
@@ -49,7 +51,7 @@
 //! | allocation | none per wait |
 //! | poisoning | none: a panic releases the lock |
 //! | notified waiters | move to the lock's queue; each one is woken once, when it holds the lock |
-//! | size | `Lock<()>` 16 bytes, guards 8, `Acquire` 48; `RwLock<()>` 40, its futures 56 (64-bit machines) |
+//! | size | `Lock<()>` 16 bytes, guards 8, `Acquire` 48; `RwLock<()>` 40, its futures 56; `OnceCell<()>` 24 (64-bit machines) |
 //!
 //! # Features
 //!
@@ -63,7 +65,7 @@
 //!
 //! By loom models of every fast path, hand-off and cancellation at preemption bound 3 (`cargo loom`), tests for the
 //! bugs that similar libraries had, a storm on threads, AddressSanitizer, and valgrind. `unsafe` is confined to the
-//! cell around the value and to its guards. The wait queue is [`waitline`]'s.
+//! cells around values and to their guards. The wait queue is [`waitline`]'s.
 //!
 //! [`waitline-executor`]: https://docs.rs/waitline-executor
 //! [`waitline::testing`]: https://docs.rs/waitline/latest/waitline/testing/
@@ -74,6 +76,7 @@ mod blocking;
 mod condition;
 mod guard;
 mod lock;
+mod once_cell;
 mod raw;
 pub mod rwlock;
 mod wait;
@@ -83,6 +86,7 @@ pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
 pub use wait::{AnyGuard, Guard, Wait, WaitWhile};
+pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, WaitSet};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockUpgradableReadGuard, MappedRwLockWriteGuard, OwnedMappedRwLockReadGuard,
     OwnedMappedRwLockUpgradableReadGuard, OwnedMappedRwLockWriteGuard, OwnedRwLockReadGuard,

@@ -4,8 +4,8 @@
 use std::{mem::size_of, pin::pin, task::Waker};
 use waitline::testing::{CountingAllocator, allocations, block_on, poll_with};
 use waitline_lock::{
-    Acquire, AcquireOwned, Condition, Lock, LockGuard, MappedLockGuard, MappedRwLockReadGuard, OwnedLockGuard,
-    OwnedRwLockReadGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+    Acquire, AcquireOwned, Condition, Lock, LockGuard, MappedLockGuard, MappedRwLockReadGuard, OnceCell,
+    OwnedLockGuard, OwnedRwLockReadGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     rwlock::{Read, RwAcquire, RwUpgrade},
 };
 
@@ -72,6 +72,31 @@ fn waits_for_a_readers_writer_lock_do_not_allocate() {
     assert_eq!(count, 0);
 }
 
+async fn seven_after_a_turn() -> u32 {
+    futures_lite::future::yield_now().await;
+    7
+}
+
+#[test]
+fn waits_for_a_cell_do_not_allocate() {
+    let waker = Waker::noop();
+    let count = allocations(|| {
+        for _ in 0..100 {
+            let cell = OnceCell::new();
+            let mut first = pin!(cell.get_or_init(seven_after_a_turn));
+            let mut second = pin!(cell.get_or_init(|| std::future::ready(8)));
+            let mut wait = pin!(cell.wait());
+            assert!(poll_with(first.as_mut(), waker).is_pending());
+            assert!(poll_with(second.as_mut(), waker).is_pending());
+            assert!(poll_with(wait.as_mut(), waker).is_pending());
+            assert!(poll_with(first, waker).is_ready());
+            assert!(poll_with(second, waker).is_ready());
+            assert!(poll_with(wait, waker).is_ready());
+        }
+    });
+    assert_eq!(count, 0);
+}
+
 #[test]
 fn contended_blocking_waits_do_not_allocate_after_the_first() {
     let lock = Lock::new(0);
@@ -97,6 +122,7 @@ fn sizes_are_as_promised() {
     assert_eq!(size_of::<MappedLockGuard<'_, u8>>(), 16);
     assert_eq!(size_of::<Acquire<'_, ()>>(), 48);
     assert_eq!(size_of::<AcquireOwned<()>>(), 48);
+    assert_eq!(size_of::<OnceCell<()>>(), 24);
     assert_eq!(size_of::<RwLock<()>>(), 40);
     assert_eq!(size_of::<RwLockReadGuard<'_, ()>>(), 8);
     assert_eq!(size_of::<OwnedRwLockReadGuard<()>>(), 8);

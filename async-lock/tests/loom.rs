@@ -16,6 +16,8 @@ fn models_run_under_loom_when_loom_is_expected() {
 
 #[path = "loom/timeout.rs"]
 mod timeout;
+#[path = "loom/once_cell.rs"]
+mod once_cell;
 #[path = "loom/rwlock.rs"]
 mod rwlock;
 

@@ -150,7 +150,7 @@ pub mod sync {
     pub use waitline_sem as sem;
 
     pub use waitline_event::{Barrier, Event};
-    pub use waitline_lock::{Condition, Lock, RwLock};
+    pub use waitline_lock::{Condition, Lock, OnceCell, RwLock};
     pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }

@@ -75,6 +75,22 @@ yes!(WaitWhile<'static, LockGuard<'static, u8>, fn(&mut u8) -> bool>: Send);
 no!(WaitWhile<'static, LockGuard<'static, Neither>, fn(&mut Neither) -> bool>: Send);
 no!(WaitWhile<'static, LockGuard<'static, u8>, fn(&mut u8) -> bool>: Unpin);
 
+// As std's `OnceLock`.
+yes!(OnceCell<u8>: Send, Sync, Unpin, UnwindSafe, RefUnwindSafe);
+yes!(OnceCell<SendOnly>: Send, UnwindSafe);
+no!(OnceCell<SendOnly>: Sync, RefUnwindSafe);
+no!(OnceCell<SyncOnly>: Send, Sync);
+no!(OnceCell<Neither>: Send, Sync);
+yes!(WaitSet<'static, u8>: Send, Sync);
+no!(WaitSet<'static, u8>: Unpin);
+no!(WaitSet<'static, SendOnly>: Send, Sync);
+yes!(GetOrInit<'static, u8, fn() -> std::future::Ready<u8>, std::future::Ready<u8>>: Send, Sync);
+no!(GetOrInit<'static, u8, fn() -> std::future::Ready<u8>, std::future::Ready<u8>>: Unpin);
+no!(GetOrInit<'static, SendOnly, fn() -> std::future::Ready<SendOnly>, std::future::Ready<SendOnly>>: Send, Sync);
+no!(GetOrInit<'static, u8, Neither, std::future::Ready<u8>>: Send, Sync);
+no!(GetOrInit<'static, u8, fn() -> Neither, Neither>: Send, Sync);
+no!(GetOrTryInit<'static, u8, fn() -> Neither, Neither>: Send, Sync);
+
 // As std's: shared by readers, so the value must be Sync, too.
 yes!(RwLock<u8>: Send, Sync, Unpin);
 yes!(RwLock<SendOnly>: Send);

@@ -8,6 +8,7 @@ mod cancel;
 mod condition;
 mod fairness;
 mod guards;
+mod once_cell;
 mod rwlock;
 mod state;
 mod storm;

@@ -190,6 +190,24 @@ fn a_phase_of_readers_is_one_step() {
     });
 }
 
+/// The reader that a round has granted is gone by the time that the section chooses: it chooses the writer behind, after
+/// what the reader has read.
+#[test]
+fn a_granted_reader_is_gone_before_the_writer_is_chosen() {
+    model("rwlock: a granted reader is gone before the writer is chosen", || {
+        let lock = Shared::default();
+        let mut guard = lock.clone().try_write_owned().expect("the lock is new");
+        let reader = waiting(lock.clone().read_owned());
+        let writer = waiting(lock.clone().write_owned());
+        let reader = spawn(move || assert_eq!(*block_on(reader), 1));
+        *guard += 1;
+        drop(guard);
+        *block_on(writer) += 1;
+        reader.join().unwrap();
+        assert_eq!(total(&lock), 2);
+    });
+}
+
 /// A reader that comes between the two rounds of a phase is admitted: no writer waits, and those of the phase have been
 /// chosen.
 #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 use waitline_executor::{
     JoinHandle, sim, sleep, spawn_local,
-    sync::{Barrier, Condition, Event, Lock, Queue, RwLock, Semaphore, lock},
+    sync::{Barrier, Condition, Event, Lock, OnceCell, Queue, RwLock, Semaphore, lock},
     timeout, yield_now,
 };
 
@@ -186,6 +186,46 @@ fn readers_and_writers() {
         cancelled.set(cancelled.get() + all - join(tasks).await);
         assert_eq!(lock.waiters(), 0);
         assert_eq!(lock.try_write().expect("nobody is left").0.get(), writes.get());
+    });
+    assert!(cancelled.get() > 1000, "only {} cancellations came to pass", cancelled.get());
+}
+
+#[test]
+fn cells() {
+    let cancelled = Cell::new(0);
+    sim::many(SEEDS, || async {
+        let cell = Rc::new(OnceCell::new());
+        let (made, inside) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(false)));
+        /// The initialization, until it is dropped.
+        struct Inside(Rc<Cell<bool>>);
+        impl Drop for Inside {
+            fn drop(&mut self) {
+                self.0.set(false);
+            }
+        }
+        let tasks = (0..6).map(|_| {
+            let (cell, made, inside) = (cell.clone(), made.clone(), inside.clone());
+            spawn_doomed(async move {
+                pause().await;
+                let make = async || {
+                    assert!(!inside.replace(true), "two initializations");
+                    let _inside = Inside(inside.clone());
+                    pause().await;
+                    if sim::chance(0.3) { Err(()) } else { Ok(made.replace(made.get() + 1)) }
+                };
+                let value = match sim::rng().below(3) {
+                    0 => timeout(Duration::from_secs(1), cell.wait()).await.ok(),
+                    _ => cell.get_or_try_init(make).await.ok(),
+                };
+                assert!(value.is_none_or(|value| *value == 0), "two values");
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let all = tasks.len();
+        cancelled.set(cancelled.get() + all - join(tasks).await);
+        assert_eq!((cell.waiters(), inside.get()), (0, false));
+        assert_eq!((cell.get().is_some(), made.get() < 2), (made.get() == 1, true));
+        assert_eq!(*cell.get_or_init(async || 0).await, 0);
     });
     assert!(cancelled.get() > 1000, "only {} cancellations came to pass", cancelled.get());
 }

@@ -5,6 +5,7 @@ mod barrier;
 mod condition;
 mod event;
 mod lock;
+mod once_cell;
 mod queue;
 mod rwlock;
 mod semaphore;
@@ -38,6 +39,7 @@ pub fn all() -> impl Iterator<Item = Body> {
     bodies! {
         lock: hand_off foreign_wake cancel blocking stress;
         rwlock: hand_off foreign_wake cancel blocking stress;
+        once_cell: hand_off foreign_wake cancel blocking stress;
         condition: hand_off foreign_wake cancel blocking stress;
         event: hand_off foreign_wake cancel blocking stress;
         barrier: hand_off foreign_wake cancel blocking stress;
