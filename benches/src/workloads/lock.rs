@@ -4,6 +4,8 @@ use crate::{
     Workload,
     drive::{On, compute, counted_waker, poll, ready, timed, yield_now},
     workloads::condition,
+    drive::{compute, counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
+    workloads::{condition, once_cell, rwlock},
 };
 use std::{
     cell::UnsafeCell,
@@ -269,5 +271,7 @@ pub fn workloads() -> Vec<Workload> {
         all.push(pairs!(Workload::new(name), best_locks and other_locks, workers, 8, steps));
     }
     all.extend(condition::workloads());
+    all.extend(rwlock::workloads());
+    all.extend(once_cell::workloads());
     all
 }

@@ -22,5 +22,7 @@ pub mod event;
 pub mod executor;
 pub mod faulty;
 pub mod lock;
+pub mod once_cell;
 pub mod queue;
+pub mod rwlock;
 pub mod sem;
