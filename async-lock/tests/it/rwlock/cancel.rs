@@ -113,6 +113,37 @@ fn chosen_readers_that_are_dropped_before_their_wake_up_take_nothing_with_them()
     assert_free(&lock);
 }
 
+/// The writer behind a phase is dropped inside the first wake-up, while the rest of the phase is chosen and not yet woken.
+/// Whoever takes over, those behind the writer get in, and if there are none, newcomers need not wait.
+#[test]
+fn a_writer_behind_chosen_readers_that_is_dropped_holds_nobody_up() {
+    use std::sync::Mutex;
+    use waitline::testing::{WakerCall, hooked_waker};
+    for (readers, behind) in [(33, 0), (33, 1), (40, 0), (40, 1), (64, 0), (80, 1), (100, 0), (100, 40)] {
+        let lock = Shared::<()>::default();
+        let guard = lock.try_write().unwrap();
+        let writer = Arc::new(Mutex::new(None));
+        let waker = hooked_waker({
+            let writer = writer.clone();
+            move |call| {
+                if call == WakerCall::Wake {
+                    let writer = writer.lock().unwrap().take();
+                    drop(writer);
+                }
+            }
+        });
+        let first = queued_with(lock.clone().read_owned(), &waker);
+        let phase: Vec<_> = (1..readers).map(|_| queued(lock.clone().read_owned())).collect();
+        *writer.lock().unwrap() = Some(queued(lock.clone().write_owned()));
+        let mut others: Vec<_> = (0..behind).map(|_| queued(lock.clone().read_owned())).collect();
+        drop(guard);
+        assert!(lock.try_read().is_some(), "nobody waits: {readers}, {behind}");
+        drop(others.iter_mut().map(|other| now(other.as_mut())).collect::<Vec<_>>());
+        drop((first, phase));
+        assert_free(&lock);
+    }
+}
+
 #[test]
 fn waiters_dropped_anywhere_leave_the_others_in_order() {
     for dropped in 0..64_u32 {
