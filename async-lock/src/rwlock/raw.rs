@@ -323,7 +323,7 @@ fn settle(mut queue: Locked<'_, RwProtocol>) {
             choose(&mut queue);
             decided = true;
         }
-        !decided || *queue != 0
+        *queue != 0
     });
 }
 
