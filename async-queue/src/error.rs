@@ -161,7 +161,7 @@ impl fmt::Display for TryGetError {
 
 impl Error for TryGetError {}
 
-/// A reserve failed because the queue is closed.
+/// A reserve failed because the queue is closed, or the value of a [oneshot](crate::oneshot) will not come.
 ///
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -176,7 +176,7 @@ pub struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("reserve in a closed queue")
+        f.write_str("the queue or channel is closed")
     }
 }
 

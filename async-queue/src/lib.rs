@@ -1,6 +1,6 @@
 //! Async queues with backpressure that lose nothing: [`Queue`], [`PriorityQueue`], [`LifoQueue`], and a [`channel`]
-//! that closes by itself, with the semantics of Python's `asyncio.Queue` and its variants. For any executor, and for
-//! threads.
+//! that closes by itself, with the semantics of Python's `asyncio.Queue` and its variants. And channels of other kinds:
+//! a [`oneshot`] for a single value. For any executor, and for threads.
 //!
 //! ```
 //! use waitline_queue::Queue;
@@ -45,7 +45,7 @@
 //! # When another queue is the better choice
 //!
 //! Between threads that do not await, `std::sync::mpsc` and `crossbeam-channel` need no mutex. For a single value, use
-//! a oneshot; for the latest value and many readers, a watch; for each item and every reader, a broadcast.
+//! a [`oneshot`]; for the latest value and many readers, a watch; for each item and every reader, a broadcast.
 //!
 //! At capacity 1, the promise that a dropped `put` has not put has a price: each item that has to wait costs its
 //! producer a second poll. A channel that takes the item out of the waiting sender, such as `kanal`, is faster there.
@@ -192,6 +192,7 @@
 //! | `QueueFull`, `QueueEmpty`, `QueueShutDown` | [`TryPutError`], [`TryGetError`], [`PutError`], [`GetError`] |
 //! | `task_done`, `join` | [`task_done`](Queue::task_done), [`join`](Queue::join) |
 //! | `qsize`, `maxsize`, `empty`, `full` | [`len`](Queue::len), [`capacity`](Queue::capacity), [`is_empty`](Queue::is_empty), [`is_full`](Queue::is_full) |
+//! | `loop.create_future()`, `set_result`, `cancel` | [`oneshot::channel`], [`send`](oneshot::Sender::send), a drop of the receiver |
 //! | a woken getter that another one overtakes finds the queue empty and waits again | cannot happen: the getter was granted the item |
 //!
 //! # Panics
@@ -239,6 +240,8 @@ mod get_many;
 mod heap;
 mod join;
 mod owned;
+#[doc(alias("future", "promise"))]
+pub mod oneshot;
 mod put;
 mod queue;
 mod reserve;

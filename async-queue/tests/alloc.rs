@@ -4,7 +4,9 @@
 
 use std::{mem::size_of, pin::pin, task::Waker};
 use waitline::testing::{CountingAllocator, allocated_bytes, allocations, poll_with};
-use waitline_queue::{Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, channel};
+use waitline_queue::{
+    Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, channel, oneshot,
+};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -104,6 +106,39 @@ fn a_bounded_queue_at_work_does_not_allocate() {
     };
     fill_and_empty();
     assert_eq!(allocations(|| (0..10).for_each(|_| fill_and_empty())), 0);
+}
+
+#[test]
+fn a_oneshot_allocates_once_and_in_a_place_never() {
+    let waker = Waker::noop();
+    let use_up = |count: usize, allocated: usize| {
+        let allocated_now = allocations(|| {
+            for _ in 0..count {
+                let (sender, receiver) = oneshot::channel();
+                let mut receiver = pin!(receiver);
+                assert!(poll_with(receiver.as_mut(), waker).is_pending());
+                assert!(poll_with(pin!(sender.closed()), waker).is_pending());
+                sender.send(1).unwrap();
+                assert!(poll_with(receiver, waker).is_ready());
+            }
+        });
+        assert_eq!(allocated_now, allocated);
+    };
+    use_up(100, 100);
+    let mut place = oneshot::Place::new();
+    let in_place = allocations(|| {
+        for _ in 0..100 {
+            let (sender, receiver) = place.channel();
+            let mut receiver = pin!(receiver);
+            assert!(poll_with(receiver.as_mut(), waker).is_pending());
+            sender.send(1).unwrap();
+            assert!(poll_with(receiver, waker).is_ready());
+        }
+    });
+    assert_eq!(in_place, 0);
+    assert_eq!(size_of::<oneshot::Sender<u64>>(), size_of::<usize>());
+    assert_eq!(size_of::<oneshot::Receiver<u64>>(), size_of::<usize>());
+    assert!(size_of::<oneshot::Place<u64>>() <= 56, "{}", size_of::<oneshot::Place<u64>>());
 }
 
 #[test]

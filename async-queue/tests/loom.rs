@@ -1,6 +1,9 @@
 //! The models. In an ordinary build each runs once on real threads; under `cargo loom`, in every interleaving up to the
 //! preemption bound.
 
+#[path = "loom/oneshot.rs"]
+mod oneshot;
+
 use std::{pin::pin, task::Poll};
 use waitline::{
     sync::{

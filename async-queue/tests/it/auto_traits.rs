@@ -167,7 +167,7 @@ fn errors_say_what_happened_and_give_the_item_back() {
         (&GetError, "get from a closed and empty queue"),
         (&TryGetError::Empty, "get from an empty queue"),
         (&TryGetError::Closed, "get from a closed and empty queue"),
-        (&Closed, "reserve in a closed queue"),
+        (&Closed, "the queue or channel is closed"),
         (&TryReserveError::Full, "reserve in a full queue"),
         (&TryReserveError::Closed, "reserve in a closed queue"),
         (&TaskDoneError, "task_done was called while no item was unfinished"),

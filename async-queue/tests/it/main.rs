@@ -11,6 +11,7 @@ mod channels;
 mod close;
 mod fairness;
 mod owned;
+mod oneshot;
 mod payloads;
 mod ready;
 mod reference;

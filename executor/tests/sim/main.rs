@@ -1,6 +1,7 @@
 //! The simulation: determinism, virtual time, stalls and faults; and what it finds.
 #![cfg(not(loom))]
 
+mod channel_storms;
 mod closing;
 mod determinism;
 mod endings;

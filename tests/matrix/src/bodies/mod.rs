@@ -6,6 +6,7 @@ mod condition;
 mod event;
 mod lock;
 mod once_cell;
+mod oneshot;
 mod queue;
 mod rwlock;
 mod semaphore;
@@ -45,6 +46,7 @@ pub fn all() -> impl Iterator<Item = Body> {
         barrier: hand_off foreign_wake cancel blocking stress;
         semaphore: hand_off foreign_wake cancel blocking stress bounded close;
         queue: hand_off foreign_wake cancel_get cancel_put blocking stress orders channel;
+        oneshot: hand_off foreign_wake cancel blocking stress;
     }
     .into_iter()
 }

@@ -1,0 +1,73 @@
+//! Random work on the channels of all kinds, with tasks that are cancelled anywhere. See `storms`.
+
+use crate::storms::{join, pause, spawn_doomed};
+use std::{cell::Cell, rc::Rc};
+use waitline_executor::{sim, spawn_local, sync::oneshot};
+
+const SEEDS: std::ops::Range<u64> = 0..5000;
+
+/// A value that counts itself until it is dropped.
+struct Alive(Rc<Cell<usize>>);
+
+impl Alive {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Alive(count.clone())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+#[test]
+fn oneshots() {
+    let (got_in_all, back_in_all) = (Cell::new(0), Cell::new(0));
+    sim::many(SEEDS, || async {
+        let (alive, got, back) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let watched = Rc::new(Cell::new(0));
+        let (mut tasks, mut sent) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (sender, receiver) = oneshot::channel();
+            let (alive, back) = (alive.clone(), back.clone());
+            let got = got.clone();
+            tasks.push(spawn_doomed(async move {
+                pause().await;
+                if receiver.await.is_ok() {
+                    got.set(got.get() + 1);
+                }
+            }));
+            sent.push(spawn_doomed(async move {
+                pause().await;
+                if sender.send(Alive::new(&alive)).is_err() {
+                    back.set(back.get() + 1);
+                }
+            }));
+        }
+        // Senders that wait for the end of receivers.
+        for _ in 0..2 {
+            let (sender, receiver) = oneshot::channel::<Alive>();
+            let watched = watched.clone();
+            tasks.push(spawn_doomed(async move {
+                pause().await;
+                _ = receiver.await;
+            }));
+            let watcher = spawn_local(async move {
+                sender.closed().await;
+                watched.set(watched.get() + 1);
+            });
+            pause().await;
+            tasks.last().unwrap().cancel();
+            tasks.push(watcher);
+        }
+        join(tasks).await;
+        join(sent).await;
+        assert_eq!((alive.get(), watched.get()), (0, 2), "a value is kept, or a receiver's end was missed");
+        assert!(got.get() + back.get() <= 4);
+        got_in_all.set(got_in_all.get() + got.get());
+        back_in_all.set(back_in_all.get() + back.get());
+    });
+    assert!(got_in_all.get() > 1000 && back_in_all.get() > 1000, "{got_in_all:?} got, {back_in_all:?} given back");
+}
