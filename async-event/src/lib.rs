@@ -1,6 +1,6 @@
 //! An [`Event`] that tasks wait for and that is set and cleared by hand, and a [`Barrier`] at which tasks meet round
-//! after round, with the semantics of Python's `asyncio.Event` and `asyncio.Barrier`. For any executor, and for
-//! threads.
+//! after round, with the semantics of Python's `asyncio.Event` and `asyncio.Barrier`. And a [`watch`], which tells many
+//! tasks the latest value. For any executor, and for threads.
 //!
 //! ```
 //! use waitline_event::Event;
@@ -18,7 +18,8 @@
 //!
 //! # When something else is the better choice
 //!
-//! - One value for one receiver: a oneshot channel. One value for all: `std::sync::OnceLock` if no task awaits it.
+//! - One value for one receiver: a oneshot channel. One value for all: `std::sync::OnceLock` if no task awaits it, or a
+//!   [`watch`].
 //! - Only threads wait: `std::sync::Barrier`, or a `Condvar` beside a flag.
 //! - A wait for a condition on data: [`waitline_lock::Condition`]. An event has no data, and no lock that keeps the
 //!   data unchanged between the set and the end of the wait.
@@ -120,6 +121,7 @@
 //! | rounds | end in one step; a party of the next round never mixes with slow parties of the last one |
 //! | order | waiters are woken, and parties numbered, in the order of their futures' first poll |
 //! | cancellation | a dropped wait leaves no trace; a dropped party takes its arrival back |
+//! | the last value | of a [`watch`] is missed by no receiver; a slow receiver skips values |
 //! | allocation | none per wait |
 //! | panics | if a waker panics, the other waiters are woken nevertheless; nothing is poisoned |
 //! | size | `Event` 24 bytes, `Barrier` 48; their futures 48 and 64 (64-bit machines) |
@@ -132,13 +134,13 @@
 //! - `diagnostics`: records which tasks wait, for the reports of [`waitline-executor`] (or for your own, with
 //!   [`waitline::diagnostics`]). Reports name each primitive by its label. Without the feature this costs no byte and
 //!   no instruction.
-//! - `loom`: together with `--cfg loom`, both types run on loom's primitives, so that you can model-check your own code
+//! - `loom`: together with `--cfg loom`, all types run on loom's primitives, so that you can model-check your own code
 //!   on top of them. See [`waitline::testing`]. Either one alone has no effect.
 //!
 //! # How it is verified
 //!
 //! By loom models at preemption bound 3 (`cargo loom`): set, clear, wait and cancel against one another, and the
-//! barrier's rounds with cancel, abort and reset. By random sequences against a sequential model of each type, tests
+//! barrier's rounds with cancel, abort and reset; and the watch's values against waits, ends and cancels. By random sequences against a sequential model of the event and the barrier, tests
 //! for the bugs that similar libraries had, and a storm on threads. This crate has no `unsafe`; the wait queue is
 //! [`waitline`]'s.
 //!
@@ -154,6 +156,8 @@ mod barrier;
 mod blocking;
 mod event;
 mod release;
+#[doc(alias("latest", "observable"))]
+pub mod watch;
 
 pub use barrier::{Barrier, BarrierTurn, BarrierWait, BrokenBarrier};
 pub use blocking::BarrierTimeoutError;

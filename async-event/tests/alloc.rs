@@ -7,7 +7,10 @@ use std::{
     task::Waker,
 };
 use waitline::testing::{CountingAllocator, allocations, poll_with};
-use waitline_event::{Barrier, BarrierWait, Event, Wait};
+use waitline_event::{
+    Barrier, BarrierWait, Event, Wait,
+    watch::{self, Changed},
+};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -62,9 +65,31 @@ fn waiting_at_a_barrier_does_not_allocate() {
 }
 
 #[test]
+fn a_watch_at_work_does_not_allocate() {
+    let waker = Waker::noop();
+    for n in [1, 32, 33, 1000] {
+        let (sender, receiver) = watch::channel(0);
+        let mut receivers: Vec<_> = (0..n).map(|_| receiver.clone()).collect();
+        let mut waits: Vec<_> = receivers.iter_mut().map(|receiver| Box::pin(receiver.changed())).collect();
+        let count = allocations(|| {
+            assert!(waits.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_pending()));
+            assert!(poll_with(pin!(sender.closed()), waker).is_pending());
+            assert!(sender.send(1).is_ok());
+            sender.send_modify(|value| *value += 1);
+            assert!(waits.iter_mut().all(|wait| poll_with(wait.as_mut(), waker).is_ready()));
+            assert_eq!(*receiver.borrow(), 2);
+        });
+        assert_eq!(count, 0, "{n} receivers");
+    }
+}
+
+#[test]
 fn sizes_are_as_promised() {
     assert_eq!(size_of::<Event>(), 24);
     assert_eq!(size_of::<Wait<'_>>(), 48);
     assert_eq!(size_of::<Barrier>(), 48);
     assert_eq!(size_of::<BarrierWait<'_>>(), 64);
+    assert_eq!(size_of::<watch::Sender<u8>>(), 8);
+    assert_eq!(size_of::<watch::Receiver<u8>>(), 16);
+    assert_eq!(size_of::<Changed<'_, u8>>(), 56);
 }

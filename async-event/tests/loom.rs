@@ -1,4 +1,4 @@
-//! Models of the event and the barrier, in every interleaving up to the preemption bound. `cargo loom` runs them; in an
+//! Models of the event, the barrier and the watch, in every interleaving up to the preemption bound. `cargo loom` runs them; in an
 //! ordinary build each body runs once, on real threads.
 //!
 //! Under loom a round of wake-ups is two waiters, so that a third one takes `set` to its second round.
@@ -16,3 +16,5 @@ mod barrier;
 mod event;
 #[path = "loom/timeout.rs"]
 mod timeout;
+#[path = "loom/watch.rs"]
+mod watch;

@@ -149,8 +149,8 @@ pub mod sync {
     pub use waitline_queue as queue;
     pub use waitline_sem as sem;
 
-    pub use waitline_event::{Barrier, Event};
     pub use waitline_lock::{Condition, Lock, OnceCell, RwLock};
+    pub use waitline_event::{Barrier, Event, watch};
     pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel, oneshot};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }

@@ -1,7 +1,7 @@
-//! The one switch between real synchronization and loom's. Every crate of the workspace takes its atomics, mutex,
+//! The one switch between real synchronization and loom's. Every crate of the workspace takes its atomics, locks,
 //! cells, `Arc` and `block_on` from here, so that the same source is shipped and model-checked.
 //!
-//! Under `cfg(all(loom, feature = "loom"))` these are loom's; otherwise they are std's, and parking_lot's 1-byte mutex.
+//! Under `cfg(all(loom, feature = "loom"))` these are loom's; otherwise they are std's, and parking_lot's small locks.
 
 pub use crate::timeout::block_on_timeout;
 pub use imp::*;
@@ -15,7 +15,7 @@ mod imp {
         task::{Context, Poll, Waker},
     };
 
-    pub use parking_lot::{Mutex, MutexGuard};
+    pub use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
     pub use std::sync::{Arc, atomic};
     pub use std::thread;
 
@@ -131,7 +131,7 @@ mod imp {
 #[cfg(all(loom, feature = "loom"))]
 mod imp {
     pub use loom::future::block_on;
-    pub use loom::sync::{Arc, MutexGuard, atomic};
+    pub use loom::sync::{Arc, MutexGuard, RwLockReadGuard, RwLockWriteGuard, atomic};
     pub use loom::thread;
 
     /// Does nothing: a model is not a simulation.
@@ -157,6 +157,32 @@ mod imp {
         /// Takes the mutex if it is free.
         pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
             self.0.try_lock().ok()
+        }
+    }
+
+    /// [`loom::sync::RwLock`] with the interface of parking_lot's, which has no poisoning.
+    #[derive(Debug, Default)]
+    pub struct RwLock<T>(loom::sync::RwLock<T>);
+
+    impl<T> RwLock<T> {
+        /// Wraps `value`.
+        pub fn new(value: T) -> Self {
+            Self(loom::sync::RwLock::new(value))
+        }
+
+        /// Takes the lock for reading.
+        pub fn read(&self) -> RwLockReadGuard<'_, T> {
+            self.0.read().expect("loom stops a model at its first panic")
+        }
+
+        /// Takes the lock for reading if no thread writes or waits to write.
+        pub fn try_read(&self) -> Option<RwLockReadGuard<'_, T>> {
+            self.0.try_read().ok()
+        }
+
+        /// Takes the lock for writing.
+        pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+            self.0.write().expect("loom stops a model at its first panic")
         }
     }
 

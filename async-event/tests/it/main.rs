@@ -15,6 +15,7 @@ mod storm;
 mod timeout;
 mod unwinding;
 mod wakers;
+mod watch;
 
 use std::{
     future::Future,

@@ -2,7 +2,10 @@
 
 use crate::storms::{join, pause, spawn_doomed};
 use std::{cell::Cell, rc::Rc};
-use waitline_executor::{sim, spawn_local, sync::oneshot};
+use waitline_executor::{
+    sim, spawn_local,
+    sync::{oneshot, watch},
+};
 
 const SEEDS: std::ops::Range<u64> = 0..5000;
 
@@ -70,4 +73,55 @@ fn oneshots() {
         back_in_all.set(back_in_all.get() + back.get());
     });
     assert!(got_in_all.get() > 1000 && back_in_all.get() > 1000, "{got_in_all:?} got, {back_in_all:?} given back");
+}
+
+#[test]
+fn watches() {
+    sim::many(SEEDS, || async {
+        let (sender, receiver) = watch::channel(0);
+        let seen_in_full = Rc::new(Cell::new(0));
+        let receivers = (0..4).map(|_| {
+            let (mut receiver, seen_in_full) = (receiver.clone(), seen_in_full.clone());
+            spawn_doomed(async move {
+                let mut last = 0;
+                loop {
+                    pause().await;
+                    let ended = match sim::chance(0.5) {
+                        true => receiver.changed().await.is_err(),
+                        false => receiver.wait_for(|value| *value > last).await.is_err(),
+                    };
+                    let value = *receiver.borrow_and_update();
+                    assert!(if ended { value == last } else { value > last }, "{last}, then {value}");
+                    if ended {
+                        break;
+                    }
+                    last = value;
+                }
+                seen_in_full.set(seen_in_full.get() + usize::from(last == 6));
+            })
+        });
+        let receivers: Vec<_> = receivers.collect();
+        drop(receiver);
+        let closed = spawn_local({
+            let sender = sender.clone();
+            async move { sender.closed().await }
+        });
+        let senders = (0..2).map(|_| {
+            let sender = sender.clone();
+            spawn_local(async move {
+                for _ in 0..3 {
+                    pause().await;
+                    sender.send_modify(|value| *value += 1);
+                }
+            })
+        });
+        join(senders.collect()).await;
+        // The one that waits for their end is a sender, too: it keeps the others from the end until it is cancelled.
+        pause().await;
+        closed.cancel();
+        _ = closed.await;
+        drop(sender);
+        let complete = join(receivers).await;
+        assert_eq!(seen_in_full.get(), complete, "a receiver has missed the last value");
+    });
 }

@@ -10,6 +10,7 @@ mod oneshot;
 mod queue;
 mod rwlock;
 mod semaphore;
+mod watch;
 
 use crate::{Job, Tasks};
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub fn all() -> impl Iterator<Item = Body> {
         barrier: hand_off foreign_wake cancel blocking stress;
         semaphore: hand_off foreign_wake cancel blocking stress bounded close;
         queue: hand_off foreign_wake cancel_get cancel_put blocking stress orders channel;
+        watch: hand_off foreign_wake cancel blocking stress;
         oneshot: hand_off foreign_wake cancel blocking stress;
     }
     .into_iter()
