@@ -1,6 +1,7 @@
 //! Async queues with backpressure that lose nothing: [`Queue`], [`PriorityQueue`], [`LifoQueue`], and a [`channel`]
 //! that closes by itself, with the semantics of Python's `asyncio.Queue` and its variants. And channels of other kinds:
-//! a [`oneshot`] for a single value. For any executor, and for threads.
+//! a [`oneshot`] for a single value, and a [`broadcast`] of each value to every receiver. For any executor, and for
+//! threads.
 //!
 //! ```
 //! use waitline_queue::Queue;
@@ -45,7 +46,7 @@
 //! # When another queue is the better choice
 //!
 //! Between threads that do not await, `std::sync::mpsc` and `crossbeam-channel` need no mutex. For a single value, use
-//! a [`oneshot`]; for the latest value and many readers, a watch; for each item and every reader, a broadcast.
+//! a [`oneshot`]; for the latest value and many readers, a watch (of `waitline-event`); for each item and every reader, a [`broadcast`].
 //!
 //! At capacity 1, the promise that a dropped `put` has not put has a price: each item that has to wait costs its
 //! producer a second poll. A channel that takes the item out of the waiting sender, such as `kanal`, is faster there.
@@ -226,6 +227,8 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+#[doc(alias("fan-out", "multicast"))]
+pub mod broadcast;
 #[doc(alias("mpsc", "mpmc"))]
 pub mod channel;
 mod closed;

@@ -5,7 +5,7 @@
 use std::{mem::size_of, pin::pin, task::Waker};
 use waitline::testing::{CountingAllocator, allocated_bytes, allocations, poll_with};
 use waitline_queue::{
-    Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, channel, oneshot,
+    Get, GetMany, Items, Join, LifoQueue, PriorityQueue, Put, Queue, Reserve, Slot, broadcast, channel, oneshot,
 };
 
 #[global_allocator]
@@ -139,6 +139,36 @@ fn a_oneshot_allocates_once_and_in_a_place_never() {
     assert_eq!(size_of::<oneshot::Sender<u64>>(), size_of::<usize>());
     assert_eq!(size_of::<oneshot::Receiver<u64>>(), size_of::<usize>());
     assert!(size_of::<oneshot::Place<u64>>() <= 56, "{}", size_of::<oneshot::Place<u64>>());
+}
+
+#[test]
+fn a_broadcast_allocates_once_per_value_and_never_per_wait() {
+    let waker = Waker::noop();
+    let (sender, mut receiver) = broadcast::channel(2);
+    let mut other = receiver.clone();
+    let mut round = || {
+        {
+            let mut get = pin!(receiver.get());
+            assert!(poll_with(get.as_mut(), waker).is_pending());
+            sender.try_send(1).unwrap();
+            assert!(poll_with(get, waker).is_ready());
+        }
+        sender.try_send(2).unwrap();
+        {
+            let mut send = pin!(sender.send(3));
+            assert!(poll_with(send.as_mut(), waker).is_pending());
+            assert!(poll_with(pin!(sender.closed()), waker).is_pending());
+            assert_eq!(other.try_get(), Ok(1));
+            assert!(poll_with(send, waker).is_ready());
+        }
+        assert_eq!([(); 2].map(|()| (receiver.try_get(), other.try_get())), [(Ok(2), Ok(2)), (Ok(3), Ok(3))]);
+    };
+    round();
+    assert_eq!(allocations(|| (0..100).for_each(|_| round())), 3 * 100);
+    assert_eq!(size_of::<broadcast::Sender<u64>>(), size_of::<usize>());
+    assert_eq!(size_of::<broadcast::Receiver<u64>>(), 16);
+    assert!(size_of::<broadcast::Get<'_, u64>>() <= 64);
+    assert!(size_of::<broadcast::SendValue<'_, [u8; 4096]>>() <= 64);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The models. In an ordinary build each runs once on real threads; under `cargo loom`, in every interleaving up to the
 //! preemption bound.
 
+#[path = "loom/broadcast.rs"]
+mod broadcast;
 #[path = "loom/oneshot.rs"]
 mod oneshot;
 

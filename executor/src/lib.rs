@@ -151,7 +151,7 @@ pub mod sync {
 
     pub use waitline_lock::{Condition, Lock, OnceCell, RwLock};
     pub use waitline_event::{Barrier, Event, watch};
-    pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, channel, oneshot};
+    pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, broadcast, channel, oneshot};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }
 

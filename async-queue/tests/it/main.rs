@@ -6,6 +6,7 @@
 
 mod asyncio;
 mod auto_traits;
+mod broadcast;
 mod cancel;
 mod channels;
 mod close;

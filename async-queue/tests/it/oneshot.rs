@@ -166,8 +166,9 @@ fn the_senders_waits_for_the_end_are_all_woken_in_order() {
             }
             if close {
                 assert!(receiver.close());
+            } else {
+                drop(receiver);
             }
-            drop(receiver);
             assert!(order.take().into_iter().eq((0..number).filter(|which| *which != 1)));
             waits.iter_mut().for_each(|wait| now(wait.as_mut()));
             now(pin!(sender.closed()));

@@ -1,10 +1,17 @@
 //! Random work on the channels of all kinds, with tasks that are cancelled anywhere. See `storms`.
 
 use crate::storms::{join, pause, spawn_doomed};
-use std::{cell::Cell, rc::Rc};
+use futures_lite::future::poll_once;
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 use waitline_executor::{
     sim, spawn_local,
-    sync::{oneshot, watch},
+    sync::{
+        broadcast::{self, GetError},
+        oneshot, watch,
+    },
 };
 
 const SEEDS: std::ops::Range<u64> = 0..5000;
@@ -123,5 +130,72 @@ fn watches() {
         drop(sender);
         let complete = join(receivers).await;
         assert_eq!(seen_in_full.get(), complete, "a receiver has missed the last value");
+    });
+}
+
+#[test]
+fn broadcasts() {
+    sim::many(SEEDS, || async {
+        let lags = sim::chance(0.5);
+        let capacity = 1 + sim::rng().below(3) as usize;
+        let (sender, receiver) = if lags { broadcast::lagging(capacity) } else { broadcast::channel(capacity) };
+        let alive = Rc::new(Cell::new(0));
+        let sent = Rc::new(RefCell::new(Vec::new()));
+        let all = Rc::new(RefCell::new(Vec::new()));
+        let receivers = (0..3).map(|_| {
+            let (mut receiver, all) = (receiver.clone(), all.clone());
+            spawn_doomed(async move {
+                let (mut got, mut missed) = (Vec::new(), 0);
+                loop {
+                    pause().await;
+                    if sim::chance(0.3) {
+                        _ = poll_once(receiver.get()).await.map(|value| match value {
+                            Ok((number, _)) => got.push(number),
+                            Err(GetError::Lagged(n)) => missed += n,
+                            Err(GetError::Closed) => {}
+                        });
+                    }
+                    match receiver.get().await {
+                        Ok((number, _)) => got.push(number),
+                        Err(GetError::Lagged(n)) => missed += n,
+                        Err(GetError::Closed) => break,
+                    }
+                }
+                all.borrow_mut().push((got, missed));
+            })
+        });
+        let receivers: Vec<_> = receivers.collect();
+        drop(receiver);
+        let senders = (0..3).map(|source| {
+            let (sender, sent, alive) = (sender.clone(), sent.clone(), alive.clone());
+            spawn_doomed(async move {
+                for n in 0..4 {
+                    pause().await;
+                    let number = source * 10 + n;
+                    match sender.send((number, Rc::new(Alive::new(&alive)))).await {
+                        Ok(()) => sent.borrow_mut().push(number),
+                        Err(_) => break,
+                    }
+                }
+            })
+        });
+        let senders: Vec<_> = senders.collect();
+        join(senders).await;
+        drop(sender);
+        let complete = join(receivers).await;
+        assert_eq!((all.borrow().len(), alive.get()), (complete, 0), "a value is kept");
+        let all = all.borrow();
+        let total = all.first().map(|(got, missed)| got.len() as u64 + missed);
+        for (got, missed) in all.iter() {
+            assert!(lags || *missed == 0);
+            assert_eq!(Some(got.len() as u64 + missed), total, "a value is lost without a word");
+            for source in 0..3 {
+                assert!(got.iter().filter(|number| *number / 10 == source).is_sorted());
+            }
+            if !lags {
+                assert!(got == &all[0].0, "two orders");
+                assert!(sent.borrow().iter().all(|number| got.contains(number)));
+            }
+        }
     });
 }

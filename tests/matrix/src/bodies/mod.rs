@@ -2,6 +2,7 @@
 //! nothing of, cancellation after any number of polls, blocking calls next to async ones, and a mixture of all.
 
 mod barrier;
+mod broadcast;
 mod condition;
 mod event;
 mod lock;
@@ -48,6 +49,7 @@ pub fn all() -> impl Iterator<Item = Body> {
         semaphore: hand_off foreign_wake cancel blocking stress bounded close;
         queue: hand_off foreign_wake cancel_get cancel_put blocking stress orders channel;
         watch: hand_off foreign_wake cancel blocking stress;
+        broadcast: hand_off foreign_wake cancel blocking stress;
         oneshot: hand_off foreign_wake cancel blocking stress;
     }
     .into_iter()
