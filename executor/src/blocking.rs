@@ -80,6 +80,42 @@ where
     SHARED.get_or_init(|| ThreadPool::new(SHARED_THREADS)).submit("run_blocking", f)
 }
 
+/// Calls `f` here, on a worker of an [`Executor`](crate::Executor) that is about to block: the tasks in its queue are
+/// handed to the other workers at once, and so is all that `f` wakes and spawns.
+///
+/// For short waits in code that must stay on its thread, or borrows. It starts no thread: while `f` runs, there is one worker
+/// less, and if all workers block, the tasks and the timers of the executor wait. Tasks that nobody else came for run here
+/// afterwards, at most 61 turns late. On the only worker of an executor, on the
+/// loop of [`run`](crate::run), in a [simulation](crate::sim) and outside of all of them it only calls `f`, and everything
+/// else on this thread waits: use [`run_blocking`] there. asyncio has no counterpart.
+///
+/// The rest of the calling task waits for `f`, and so do its timeouts: a cancellation takes effect at the next `.await`.
+///
+/// # Panics
+///
+/// If `f` panics.
+///
+/// # Examples
+///
+/// ```
+/// use waitline_executor::{Executor, block_in_place, spawn};
+///
+/// let executor = Executor::builder().threads(2).build();
+/// let sum = executor.run(async {
+///     spawn(async {
+///         let task = spawn(async { 1 });
+///         // The other worker runs it.
+///         block_in_place(|| futures_lite::future::block_on(task)).unwrap() + 1
+///     })
+///     .await
+/// });
+/// assert_eq!(sum.unwrap(), 2);
+/// ```
+pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    let _returns = runtime::leave_queue();
+    f()
+}
+
 /// A pool of threads for blocking work, separate from the shared pool of [`run_blocking`].
 ///
 /// Like `concurrent.futures.ThreadPoolExecutor`, for `asyncio.loop.run_in_executor`. A job that finds no idle thread

@@ -124,7 +124,7 @@ pub mod sim;
 mod task;
 mod time;
 
-pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, run_blocking};
+pub use blocking::{IDLE_TIME, SHARED_THREADS, ThreadPool, block_in_place, run_blocking};
 #[cfg(feature = "diagnostics")]
 pub use dump::dump;
 #[cfg(any(feature = "sim", feature = "diagnostics"))]

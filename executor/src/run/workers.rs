@@ -133,6 +133,20 @@ impl Runtime for Workers {
         }
     }
 
+    /// The order is kept: what is in the queue is older than what the blocked worker will wake.
+    fn hand_on(&self, worker: usize) -> bool {
+        if self.queues.len() == 1 {
+            return false;
+        }
+        // SAFETY: this thread is the worker with this number (W3).
+        let queue = unsafe { self.queues[worker].owned() };
+        while let Some(runnable) = queue.pop() {
+            self.injector.push(runnable);
+        }
+        self.sleepers.work_published();
+        true
+    }
+
     #[inline]
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)

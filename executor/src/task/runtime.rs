@@ -30,6 +30,11 @@ pub(crate) trait Runtime: fmt::Debug + Send + Sync {
     /// Forgets a task, whose future has just been dropped.
     fn forget(&self, task: &Info);
 
+    /// Hands on the queue of the worker with this number, which is the caller. Returns false if there is no other worker.
+    fn hand_on(&self, _worker: usize) -> bool {
+        self.is_never_entered()
+    }
+
     /// Takes in a new task: gives it its id and key, and adds its first turn. Called on a thread that is inside.
     fn adopt(&self, _: Runnable<Info>, _: &'static Location<'static>) {
         self.is_never_entered()
@@ -101,6 +106,8 @@ pub(crate) enum Seat {
     Loop,
     /// It is the worker with this number.
     Worker(usize),
+    /// It is a worker in a call that blocks. What it wakes and spawns goes to the others.
+    Blocked,
 }
 
 /// The state of a thread. Borrows of it are short: no foreign code runs inside one.
@@ -163,7 +170,7 @@ pub(crate) fn schedule(runnable: Runnable<Info>, is_new: bool) {
                 runtime.schedule(runnable, Some(worker), is_new);
             }
         }
-        Seat::Guest => {}
+        Seat::Guest | Seat::Blocked => {}
     });
     if let Some(runnable) = runnable {
         let runtime = runnable.metadata().runtime().clone();
@@ -173,7 +180,29 @@ pub(crate) fn schedule(runnable: Runnable<Info>, is_new: bool) {
 
 /// Whether this thread is a worker of the runtime at `address`.
 pub(crate) fn is_worker_of(address: *const ()) -> bool {
-    here_if_running(address, |here| matches!(here.seat.get(), Seat::Worker(_))) == Some(true)
+    here_if_running(address, |here| matches!(here.seat.get(), Seat::Worker(_) | Seat::Blocked)) == Some(true)
+}
+
+/// If this thread is a worker, hands on its queue, and keeps its seat as a blocked one until the guard is dropped.
+pub(crate) fn leave_queue() -> Option<LeftQueue> {
+    let leave = |here: &Here| match (here.seat.get(), &*here.runtime.borrow()) {
+        (seat @ Seat::Worker(worker), Some(runtime)) if runtime.hand_on(worker) => {
+            here.seat.set(Seat::Blocked);
+            Some(LeftQueue(seat))
+        }
+        _ => None,
+    };
+    HERE.try_with(leave).ok().flatten()
+}
+
+/// The seat that a blocked worker returns to.
+#[derive(Debug)]
+pub(crate) struct LeftQueue(Seat);
+
+impl Drop for LeftQueue {
+    fn drop(&mut self) {
+        here(|here| here.seat.set(self.0));
+    }
 }
 
 /// Whether this thread is in another runtime.

@@ -4,6 +4,7 @@
 #![cfg_attr(not(feature = "sim"), allow(dead_code, unused_imports))]
 
 mod again;
+mod block_in_place;
 mod blocking;
 mod cancel;
 mod executor;
