@@ -85,7 +85,6 @@ pub use blocking::WaitTimedOut;
 pub use condition::Condition;
 pub use guard::{LockGuard, MappedLockGuard, OwnedLockGuard, OwnedMappedLockGuard};
 pub use lock::{Acquire, AcquireOwned, Lock};
-pub use wait::{AnyGuard, Guard, Wait, WaitWhile};
 pub use once_cell::{GetOrInit, GetOrTryInit, OnceCell, WaitSet};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockUpgradableReadGuard, MappedRwLockWriteGuard, OwnedMappedRwLockReadGuard,
@@ -93,6 +92,7 @@ pub use rwlock::{
     OwnedRwLockUpgradableReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
     RwLockWriteGuard,
 };
+pub use wait::{AnyGuard, Guard, Wait, WaitWhile};
 
 /// The example in the README runs as a documentation test.
 #[cfg(doctest)]

@@ -14,12 +14,12 @@ fn models_run_under_loom_when_loom_is_expected() {
     assert!(std::env::var_os("EXPECT_LOOM").is_none(), "built without `--cfg loom`: is RUSTFLAGS exported?");
 }
 
-#[path = "loom/timeout.rs"]
-mod timeout;
 #[path = "loom/once_cell.rs"]
 mod once_cell;
 #[path = "loom/rwlock.rs"]
 mod rwlock;
+#[path = "loom/timeout.rs"]
+mod timeout;
 
 /// Takes the lock by polling, adds one, and tells how much was there.
 async fn add_one(lock: &Lock<usize>) -> usize {

@@ -242,9 +242,9 @@ mod get;
 mod get_many;
 mod heap;
 mod join;
-mod owned;
 #[doc(alias("future", "promise"))]
 pub mod oneshot;
+mod owned;
 mod put;
 mod queue;
 mod reserve;

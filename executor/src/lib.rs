@@ -27,7 +27,7 @@
 //! | order | on one thread strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
 //! | starvation | the loop checks timers and wakes from other threads every 61 turns, however busy it is |
 //! | allocation | one per [`spawn`], none per wake; cancelled timers do not accumulate |
-//! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks |
+//! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks, and [`run_with_limit`] limits the time that it waits for their cleanups |
 //! | panics | end their task with a [`JoinError`]; the loop and the other tasks continue |
 //! | wakers that panic | cost no other task a wake-up, and never abort the process, not even during another panic |
 //! | memory | proportional to the number of live tasks, timers, members and tokens: at most four entries for each; [`run`] keeps none |
@@ -133,7 +133,7 @@ pub use group::{
     AsCompleted, CancelToken, Cancelled, Gather, JoinAll, JoinNext, ReturnWhen, TaskGroup, TryGather, Wait,
     as_completed, gather, try_gather, wait,
 };
-pub use run::{Executor, ExecutorBuilder, run};
+pub use run::{Executor, ExecutorBuilder, Unended, UnendedTask, run, run_with_limit};
 pub use task::{
     JoinError, JoinHandle, TaskId, YieldNow, spawn, spawn_local, spawn_named, spawn_with_cleanup, yield_now,
 };
@@ -149,8 +149,8 @@ pub mod sync {
     pub use waitline_queue as queue;
     pub use waitline_sem as sem;
 
-    pub use waitline_lock::{Condition, Lock, OnceCell, RwLock};
     pub use waitline_event::{Barrier, Event, watch};
+    pub use waitline_lock::{Condition, Lock, OnceCell, RwLock};
     pub use waitline_queue::{LifoQueue, PriorityQueue, Queue, broadcast, channel, oneshot};
     pub use waitline_sem::{BoundedSemaphore, Semaphore};
 }

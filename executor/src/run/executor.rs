@@ -1,6 +1,6 @@
 //! The executor with several threads: its public type.
 
-use super::workers::Workers;
+use super::{Unended, workers::Workers};
 use crate::task::{
     self, Info, JoinHandle,
     runtime::{self, Runtime, Seat},
@@ -9,12 +9,15 @@ use crate::task::{
 use std::{
     fmt,
     future::{Future, poll_fn},
+    io::{self, Write},
+    mem,
     num::NonZero,
     panic::Location,
     pin::pin,
     ptr,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 /// An event loop on several threads.
@@ -30,7 +33,8 @@ use std::{
 /// except [`spawn_local`](crate::spawn_local).
 ///
 /// Dropping the executor cancels all its tasks, and waits until their destructors have run and its threads have ended,
-/// except when one of its own threads drops it. asyncio has no counterpart: its loops have one thread.
+/// except when one of its own threads drops it. [`shutdown`](Self::shutdown) limits the time that it waits. asyncio has no
+/// counterpart: its loops have one thread.
 ///
 /// # Examples
 ///
@@ -44,7 +48,9 @@ use std::{
 #[doc(alias("Runtime", "EventLoop"))]
 pub struct Executor {
     workers: Arc<Workers>,
+    /// Until the end.
     threads: Vec<thread::JoinHandle<()>>,
+    limit: Option<Duration>,
 }
 
 impl Executor {
@@ -69,7 +75,7 @@ impl Executor {
     /// assert_eq!(executor.run(async { 7 }), 7);
     /// ```
     pub fn builder() -> ExecutorBuilder {
-        ExecutorBuilder { threads: None, thread_name: None }
+        ExecutorBuilder { threads: None, thread_name: None, limit: None }
     }
 
     /// Runs `future` on this thread, with the executor as its event loop, and returns its output.
@@ -127,6 +133,50 @@ impl Executor {
         if is_large::<F>() { self.spawn_small(Box::pin(future)) } else { self.spawn_small(future) }
     }
 
+    /// Ends the executor as its drop does, but waits at most `limit` for its tasks and threads.
+    ///
+    /// All tasks are cancelled at once. Those that still wait after the limit, in a cleanup (see
+    /// [`spawn_with_cleanup`](crate::spawn_with_cleanup)), are dropped by force, and their handles return a
+    /// [`JoinError`](crate::JoinError). A poll that does not return cannot be interrupted: its thread is left behind, detached,
+    /// with the tasks in its queue, and drops them if the poll returns after all.
+    ///
+    /// The limit does not include destructors: those of the tasks that are dropped by force, for which it waits as long as any
+    /// of them returns within a second, and those of thread-locals. If no worker is free, the tasks are dropped on this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Unended`] lists the tasks that had not ended. On a thread of the executor itself it does not wait, and drops nothing
+    /// by force; the error lists the tasks that are running, which include the caller.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use waitline_executor::{Executor, spawn_with_cleanup};
+    ///
+    /// let executor = Executor::builder().threads(2).build();
+    /// drop(executor.spawn(std::future::pending::<()>()));
+    /// assert!(executor.shutdown(Duration::MAX).is_ok());
+    /// ```
+    #[doc(alias("shutdown_timeout", "close"))]
+    pub fn shutdown(mut self, limit: Duration) -> Result<(), Unended> {
+        self.end(Some(limit))
+    }
+
+    fn end(&mut self, limit: Option<Duration>) -> Result<(), Unended> {
+        let threads = mem::take(&mut self.threads);
+        self.workers.close();
+        if runtime::is_worker_of(self.address()) {
+            return self.workers.unended();
+        }
+        let ended = limit.map_or(Ok(()), |limit| self.workers.end_within(limit));
+        if limit.is_none() || self.workers.working() == 0 {
+            // A worker does not panic: tasks catch their panics.
+            threads.into_iter().for_each(|thread| _ = thread.join());
+        }
+        ended
+    }
+
     /// Identifies its tasks in reports.
     pub(crate) fn address(&self) -> *const () {
         self.workers.address()
@@ -151,13 +201,13 @@ impl Default for Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
-        self.workers.close();
-        if runtime::is_worker_of(self.address()) {
+        if self.threads.is_empty() {
+            // After `shutdown`.
             return;
         }
-        for thread in self.threads.drain(..) {
-            // A worker does not panic: tasks catch their panics.
-            _ = thread.join();
+        let is_outside = !runtime::is_worker_of(self.address());
+        if let (Err(unended), true) = (self.end(self.limit), is_outside) {
+            _ = writeln!(io::stderr(), "an `Executor` was dropped: {unended}");
         }
     }
 }
@@ -187,6 +237,7 @@ impl fmt::Debug for Executor {
 pub struct ExecutorBuilder {
     threads: Option<usize>,
     thread_name: Option<String>,
+    limit: Option<Duration>,
 }
 
 impl ExecutorBuilder {
@@ -220,6 +271,24 @@ impl ExecutorBuilder {
         self
     }
 
+    /// Limits the time that dropping the executor takes, as [`Executor::shutdown`] does. By default there is no limit.
+    ///
+    /// The tasks that have not ended by then are reported on standard error.
+    ///
+    /// ```
+    /// use std::{future::pending, time::Duration};
+    /// use waitline_executor::{Executor, spawn_with_cleanup};
+    ///
+    /// let executor = Executor::builder().threads(2).end_within(Duration::from_millis(10)).build();
+    /// // A cleanup that never ends.
+    /// executor.run(async { drop(spawn_with_cleanup(async {}, pending())) });
+    /// drop(executor);
+    /// ```
+    pub fn end_within(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Starts the threads.
     ///
     /// # Panics
@@ -233,7 +302,7 @@ impl ExecutorBuilder {
     pub fn build(self) -> Executor {
         let threads = self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get));
         let name = self.thread_name.as_deref().unwrap_or("waitline");
-        let mut executor = Executor { workers: Arc::new(Workers::new(threads)), threads: Vec::with_capacity(threads) };
+        let mut executor = Executor { workers: Arc::new(Workers::new(threads)), threads: Vec::new(), limit: None };
         for index in 0..threads {
             let workers = executor.workers.clone();
             let thread = thread::Builder::new().name(format!("{name}-{index}")).spawn(move || workers.work(index));
@@ -242,6 +311,8 @@ impl ExecutorBuilder {
                 Err(error) => panic!("`ExecutorBuilder::build` cannot start thread {index} of {threads}: {error}"),
             }
         }
+        // Not before: the workers whose threads could not be started never end.
+        executor.limit = self.limit;
         executor
     }
 }

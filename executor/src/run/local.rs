@@ -1,6 +1,6 @@
 //! The event loop on one thread.
 
-use super::{injector::Injector, parker::Parker};
+use super::{Unended, UnendedTask, injector::Injector, parker::Parker};
 use crate::{
     key_map::trim,
     task::{
@@ -23,7 +23,7 @@ use std::{
     },
     task::{Poll, Wake, Waker},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use waitline::diagnostics::{self, Announced};
 
@@ -61,9 +61,48 @@ pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
 #[doc(alias = "block_on")]
 #[track_caller]
 pub fn run<F: Future>(future: F) -> F::Output {
-    let (outcome, ()) = drive("run", Location::caller(), Live::default(), future);
+    run_live("run", Location::caller(), None, future).0
+}
+
+/// Like [`run`], with a limit to the time that its end takes: how long it waits, when `future` is done, for the cleanups of
+/// the tasks that it cancels (see [`spawn_with_cleanup`](crate::spawn_with_cleanup)).
+///
+/// Tasks that are left then are dropped by force, and named in the second part of the result. A poll or a destructor that does
+/// not return cannot be interrupted, because there is only one thread; an [`Executor`](crate::Executor) can leave it behind.
+///
+/// # Panics
+///
+/// As [`run`]. If `future` panics, the result is not returned, but the limit holds.
+///
+/// # Examples
+///
+/// ```
+/// use std::{future::pending, time::Duration};
+/// use waitline_executor::{run_with_limit, spawn};
+///
+/// let (output, end) = run_with_limit(Duration::from_secs(5), async {
+///     drop(spawn(pending::<()>()));
+///     42
+/// });
+/// assert_eq!(output, 42);
+/// assert!(end.is_ok());
+/// ```
+#[track_caller]
+pub fn run_with_limit<F: Future>(limit: Duration, future: F) -> (F::Output, Result<(), Unended>) {
+    let (output, abandoned) = run_live("run_with_limit", Location::caller(), Some(limit), future);
+    (output, Unended::check(abandoned, 0, 0))
+}
+
+#[track_caller]
+fn run_live<F: Future>(
+    caller: &str,
+    location: &'static Location<'static>,
+    limit: Option<Duration>,
+    future: F,
+) -> (F::Output, Vec<UnendedTask>) {
+    let (outcome, abandoned) = drive(caller, location, Live { limit, ..Live::default() }, future);
     match outcome {
-        Ok(output) => output.expect("a loop always has a next turn, or sleeps"),
+        Ok(output) => (output.expect("a loop always has a next turn, or sleeps"), abandoned),
         Err(panic) => resume_unwind(panic),
     }
 }
@@ -85,6 +124,12 @@ pub(crate) trait Driver {
     /// The next turn. None if there will be none.
     fn next_job(&self, turns: &Turns<'_>) -> Option<Job>;
 
+    /// Called when the main future is done.
+    fn begin_end(&self) {}
+
+    /// Called before a task is dropped because there is no next turn, although it has not ended.
+    fn abandon(&self, _: &Info) {}
+
     /// Undoes what `start` did.
     fn finish(self) -> Self::End;
 }
@@ -93,17 +138,27 @@ pub(crate) trait Driver {
 #[derive(Default)]
 struct Live {
     turn: Cell<u32>,
+    /// How long the end may take, and until when.
+    limit: Option<Duration>,
+    deadline: Cell<Option<Instant>>,
+    abandoned: RefCell<Vec<UnendedTask>>,
+}
+
+impl Live {
+    fn is_late(&self) -> bool {
+        self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline)
+    }
 }
 
 impl Driver for Live {
-    type End = ();
+    type End = Vec<UnendedTask>;
 
     const HAS_OWN_IDS: bool = false;
     const TAKES_BLOCKING_CALLS: bool = false;
 
     fn start(&self) {}
 
-    /// Sleeps until there is a turn.
+    /// Sleeps until there is a turn. None if it is too late for one.
     #[inline]
     fn next_job(&self, turns: &Turns<'_>) -> Option<Job> {
         loop {
@@ -112,18 +167,34 @@ impl Driver for Live {
             if turn % TURNS_BETWEEN_LOOKS == 0 {
                 turns.trim_queue();
                 turns.look_outside();
+                if self.is_late() {
+                    return None;
+                }
             }
             if let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
                 return Some(job);
             }
             turns.look_outside();
             if here(|here| here.queue.borrow().is_empty()) {
-                turns.sleep();
+                if self.is_late() {
+                    return None;
+                }
+                turns.sleep(self.deadline.get());
             }
         }
     }
 
-    fn finish(self) {}
+    fn begin_end(&self) {
+        self.deadline.set(self.limit.and_then(|limit| Instant::now().checked_add(limit)));
+    }
+
+    fn abandon(&self, task: &Info) {
+        self.abandoned.borrow_mut().push(UnendedTask::dropped(task));
+    }
+
+    fn finish(self) -> Self::End {
+        self.abandoned.into_inner()
+    }
 }
 
 /// Runs `future` as the main task of a new loop, and ends the loop. There is no output if the driver has no next turn.
@@ -362,13 +433,14 @@ impl Turns<'_> {
     /// Cancels all tasks, including those that destructors spawn from now on, and runs until there is no task.
     fn cancel_tasks(&self, driver: &impl Driver) {
         self.event_loop.closing.store(true, Ordering::Relaxed);
+        driver.begin_end();
         self.wake_tasks();
         while has_tasks() {
             match driver.next_job(self) {
                 Some(Job::Task(runnable)) => _ = runnable.run(),
                 Some(Job::Main) => {}
                 // Only cleanups that wait for ever can be left.
-                None => self.abandon_tasks(),
+                None => self.abandon_tasks(driver),
             }
         }
         // At most a wake-up of the main future is left.
@@ -377,13 +449,14 @@ impl Turns<'_> {
 
     /// Drops the tasks that are left, and those that are spawned meanwhile.
     #[cold]
-    fn abandon_tasks(&self) {
+    fn abandon_tasks(&self, driver: &impl Driver) {
         while has_tasks() {
             self.wake_tasks();
             self.look_outside();
             // Dropped one by one, outside of the borrow: their destructors may spawn and wake.
             while let Some(job) = here(|here| here.queue.borrow_mut().pop_front()) {
                 if let Job::Task(runnable) = &job {
+                    driver.abandon(runnable.metadata());
                     runnable.metadata().abandon();
                 }
                 drop(job);
@@ -425,12 +498,14 @@ impl Turns<'_> {
         here(|here| trim(&mut here.queue.borrow_mut()));
     }
 
-    /// Parks until another thread has work or the next timer is due.
+    /// Parks until another thread has work, the next timer is due, or the time has come.
     #[cold]
-    fn sleep(&self) {
+    fn sleep(&self, until: Option<Instant>) {
         self.trim_queue();
         let this = self.event_loop;
-        this.parker.park(self.next_timer(), || !this.injector.is_empty() || !this.cancels.is_empty());
+        this.parker.park(self.next_timer().into_iter().chain(until).min(), || {
+            !this.injector.is_empty() || !this.cancels.is_empty()
+        });
     }
 }
 

@@ -7,9 +7,11 @@ pub(crate) mod parker;
 mod sleepers;
 #[allow(unsafe_code)]
 mod steal;
+mod unended;
 mod watcher;
 #[allow(unsafe_code)]
 mod workers;
 
 pub use executor::{Executor, ExecutorBuilder};
-pub use local::run;
+pub use local::{run, run_with_limit};
+pub use unended::{Unended, UnendedTask};

@@ -3,8 +3,10 @@
 use super::{
     injector::Injector,
     local::TURNS_BETWEEN_LOOKS,
+    parker::{Parker, Woken},
     sleepers::{Sleepers, Watched},
     steal::{Owned, StealQueue, Thin},
+    unended::{Unended, UnendedTask},
     watcher::{Look, Watcher},
 };
 use crate::{
@@ -20,14 +22,15 @@ use parking_lot::Mutex;
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    mem,
     panic::Location,
     ptr::NonNull,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::Waker,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What the threads of an executor share.
@@ -35,7 +38,8 @@ use std::{
 /// Invariants:
 ///
 /// - W1: a task is in `tasks` from its spawn until its future is dropped. A worker ends only while `closing` is set and
-///   `tasks` is empty, so no runnable is left behind.
+///   `tasks` is empty, so no runnable is left behind. While `abandoning` is set it also ends if all that is left may be in
+///   polls: a worker that returns from one drops what it then finds.
 /// - W2: code that puts a runnable into a queue calls [`Sleepers::work_published`] afterwards, or, if it is claimed,
 ///   [`Sleepers::work_claimed`].
 /// - W3: queue number `n` has one owner: the thread that runs [`work`](Self::work) for `n`. It is called once for each
@@ -50,9 +54,36 @@ pub(crate) struct Workers {
     tasks: Mutex<KeyMap<Waker>>,
     /// Whether every task counts as cancelled.
     closing: AtomicBool,
+    /// Whether tasks are dropped instead of run.
+    abandoning: AtomicBool,
+    /// What was dropped so.
+    abandoned: Mutex<Vec<UnendedTask>>,
     /// The number of workers that have not ended.
     working: AtomicUsize,
+    /// Parks the end until there are none.
+    ended: Parker,
+    polled: Box<[Polled]>,
 }
+
+/// The id of the task that a worker polls, or [`TaskId::MAIN`] between polls. Written only by this worker, and read by an end
+/// that takes too long; a watcher that reports slow polls may read it as well.
+// Alone on its cache lines, like the queue.
+#[repr(align(128))]
+#[derive(Debug, Default)]
+struct Polled(AtomicU64);
+
+impl Polled {
+    fn set(&self, id: TaskId) {
+        // Ordering: Relaxed, because it is only for reports, and for the estimate in `is_over`.
+        self.0.store(id.0, Ordering::Relaxed);
+    }
+}
+
+/// How long an end that takes too long waits for the workers before it looks at them again.
+const ROUND: Duration = Duration::from_millis(10);
+
+/// It leaves behind workers that do not poll after so many rounds without progress: they are in destructors.
+const PATIENCE: usize = 100;
 
 impl Workers {
     pub(crate) fn new(threads: usize) -> Self {
@@ -63,7 +94,11 @@ impl Workers {
             timers: Timers::new(),
             tasks: Mutex::new(KeyMap::new()),
             closing: AtomicBool::new(false),
+            abandoning: AtomicBool::new(false),
+            abandoned: Mutex::default(),
             working: AtomicUsize::new(threads),
+            ended: Parker::new(),
+            polled: (0..threads).map(|_| Polled::default()).collect(),
         }
     }
 
@@ -81,21 +116,89 @@ impl Workers {
 
     /// Cancels all tasks, including those that are spawned from now on. The workers end after the last one.
     pub(crate) fn close(&self) {
+        self.raise(&self.closing);
+    }
+
+    /// Sets the flag, and lets all tasks and workers notice it.
+    fn raise(&self, flag: &AtomicBool) {
         let wakers: Vec<Waker> = {
             let tasks = self.tasks.lock();
-            self.closing.store(true, Ordering::SeqCst);
+            flag.store(true, Ordering::SeqCst);
             tasks.values().cloned().collect()
         };
         wakers.into_iter().for_each(Waker::wake);
         self.sleepers.wake_all();
     }
 
+    /// After `close`: returns when all workers have ended, or soon after the limit. Then it drops the tasks that wait. Called
+    /// by none of the workers.
+    pub(crate) fn end_within(&self, limit: Duration) -> Result<(), Unended> {
+        let mut is_over = self.wait_for_workers(Instant::now().checked_add(limit));
+        let (mut rounds, mut last) = (0, (0, 0));
+        while !is_over && rounds < PATIENCE {
+            // In each round, because a poll that was about to begin may have used up the wake-up.
+            self.raise(&self.abandoning);
+            is_over = self.wait_for_workers(Some(Instant::now() + ROUND));
+            self.abandon_injected();
+            let left = (self.working(), self.unfinished());
+            is_over |= left.0 <= self.running().count();
+            rounds = if left == last { rounds + 1 } else { 0 };
+            last = left;
+        }
+        // If a worker is left behind.
+        self.timers.end();
+        self.unended()
+    }
+
+    /// The report of what has not ended by now.
+    pub(crate) fn unended(&self) -> Result<(), Unended> {
+        let mut tasks = mem::take(&mut *self.abandoned.lock());
+        tasks.extend(self.running().map(|id| UnendedTask::running(self.address(), id)));
+        Unended::check(tasks, self.working(), self.unfinished())
+    }
+
+    /// The tasks that are being polled.
+    fn running(&self) -> impl Iterator<Item = TaskId> {
+        self.polled.iter().map(|polled| TaskId(polled.0.load(Ordering::Relaxed))).filter(|id| *id != TaskId::MAIN)
+    }
+
+    pub(crate) fn working(&self) -> usize {
+        // Ordering: Acquire pairs with the AcqRel in `work`.
+        self.working.load(Ordering::Acquire)
+    }
+
+    /// Returns whether all workers have ended.
+    fn wait_for_workers(&self, deadline: Option<Instant>) -> bool {
+        let have_ended = || self.working() == 0;
+        while !have_ended() && self.ended.park(deadline, have_ended) == Woken::ByWork {}
+        have_ended()
+    }
+
+    /// Drops what no worker takes if all of them are in polls.
+    fn abandon_injected(&self) {
+        let mut runnables = VecDeque::new();
+        self.injector.drain_into(&mut runnables);
+        runnables.into_iter().for_each(|runnable| self.abandon(runnable));
+    }
+
+    /// Drops a task instead of running it.
+    #[cold]
+    fn abandon(&self, runnable: Runnable<Info>) {
+        self.abandoned.lock().push(UnendedTask::dropped(runnable.metadata()));
+        runnable.metadata().abandon();
+    }
+
+    fn is_abandoning(&self) -> bool {
+        self.abandoning.load(Ordering::Relaxed)
+    }
+
     fn has_work(&self) -> bool {
         !self.injector.is_empty() || self.queues.iter().any(StealQueue::has_offers)
     }
 
+    /// W1.
     fn is_over(&self) -> bool {
-        self.is_closing() && self.tasks.lock().is_empty()
+        self.is_closing() && self.unfinished() <= if self.is_abandoning() { self.running().count() } else { 0 }
     }
 
     /// The life of worker number `index`.
@@ -103,13 +206,21 @@ impl Workers {
         let entered = runtime::enter("Executor", self.clone(), Seat::Worker(index));
         let worker =
             Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default(), watcher: Watcher::default() };
+        let polled = &self.polled[index];
         while let Some(runnable) = worker.next() {
+            if self.is_abandoning() {
+                self.abandon(runnable);
+                continue;
+            }
+            polled.set(runnable.metadata().id());
             runnable.run();
+            polled.set(TaskId::MAIN);
         }
         drop(entered);
         // Ordering: AcqRel, so that the last worker sees the timers of all.
         if self.working.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.timers.end();
+            self.ended.unpark();
         }
     }
 }
@@ -175,7 +286,7 @@ impl Runtime for Workers {
             (tasks.remove(task.key()), tasks.is_empty())
         };
         drop(waker);
-        if is_last && self.is_closing() {
+        if self.is_closing() && (is_last || self.is_abandoning()) {
             self.sleepers.wake_all();
         }
     }

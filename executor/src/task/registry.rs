@@ -35,12 +35,16 @@ pub(crate) fn remove(runtime: *const (), id: TaskId) {
 /// How reports name the task.
 pub(crate) fn describe((runtime, id): TaskKey) -> String {
     let id = TaskId(id);
-    let name = TASKS.lock().get(&(runtime, id)).and_then(|entry| entry.name.clone());
-    match name {
+    match name((runtime, id.0)) {
         _ if id == TaskId::MAIN => "the main future".to_owned(),
         Some(name) => format!("task {id} \"{name}\""),
         None => format!("task {id}"),
     }
+}
+
+/// The name of the task, if it is listed and has one.
+pub(crate) fn name((runtime, id): TaskKey) -> Option<String> {
+    TASKS.lock().get(&(runtime, TaskId(id)))?.name.clone()
 }
 
 /// The unfinished tasks: those of the runtime at the address `of`, or all.

@@ -138,8 +138,8 @@ where
 /// runs to its end, whatever happens.
 ///
 /// The handle returns the outcome of `body`, after the cleanup. A cancellation drops `body` at its `.await`, but does
-/// not affect `cleanup`, and the end of [`run`](crate::run) waits for `cleanup` as well. A panic in `cleanup` becomes
-/// the outcome. Share what both need, for example in an `Arc`.
+/// not affect `cleanup`, and the end of [`run`](crate::run) waits for `cleanup` as well; only an end with a limit in time
+/// ([`run_with_limit`](crate::run_with_limit)) drops it. A panic in `cleanup` becomes the outcome. Share what both need, for example in an `Arc`.
 ///
 /// It replaces a `try … finally` in an asyncio task, whose `finally` may await.
 ///

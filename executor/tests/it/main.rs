@@ -7,6 +7,7 @@ mod again;
 mod block_in_place;
 mod blocking;
 mod cancel;
+mod ending;
 mod executor;
 mod group;
 mod misuse;

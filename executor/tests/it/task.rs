@@ -263,6 +263,8 @@ fn handles_are_as_send_as_their_outputs_and_errors_are_errors() {
     fn send_sync<T: Send + Sync + 'static>() {}
     send_sync::<JoinError>();
     send_sync::<JoinHandle<i32>>();
+    send_sync::<waitline_executor::Unended>();
+    send_sync::<waitline_executor::UnendedTask>();
     static_assertions::assert_not_impl_any!(JoinHandle<Rc<()>>: Send);
     let _: fn(JoinError) -> Box<dyn std::error::Error + Send + Sync> = |error| error.into();
 }
