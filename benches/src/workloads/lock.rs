@@ -3,8 +3,6 @@
 use crate::{
     Workload,
     drive::{On, compute, counted_waker, poll, ready, timed, yield_now},
-    drive::{compute, counted_waker, one_thread, poll, ready, timed, two_workers, yield_now},
-    workloads::condition,
     workloads::{condition, once_cell, rwlock},
 };
 use std::{
