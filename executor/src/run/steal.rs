@@ -129,7 +129,7 @@ impl<T: Thin> StealQueue<T> {
         self.slots.with(|slots| {
             // SAFETY: only the owner replaces the slots, and only under the mutex (SQ1), so not now.
             let slots = unsafe { &**slots };
-            f(&slots[item / ONE & (slots.len() - 1)])
+            f(&slots[(item / ONE) & (slots.len() - 1)])
         })
     }
 }
@@ -288,7 +288,7 @@ impl<T: Thin> Owned<'_, T> {
             let mut item = head;
             while item != tail {
                 let raw = self.queue.with_slot(item, |slot| slot.load(Ordering::Relaxed));
-                new[item / ONE & (capacity - 1)].store(raw, Ordering::Relaxed);
+                new[(item / ONE) & (capacity - 1)].store(raw, Ordering::Relaxed);
                 item = item.wrapping_add(ONE);
             }
             // SAFETY: the owner is here, and there are no thieves (SQ1).
