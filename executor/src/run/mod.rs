@@ -2,6 +2,7 @@
 
 mod executor;
 mod injector;
+mod live;
 pub(crate) mod local;
 pub(crate) mod parker;
 mod sleepers;
@@ -13,5 +14,5 @@ mod watcher;
 mod workers;
 
 pub use executor::{Executor, ExecutorBuilder};
-pub use local::{run, run_with_limit};
+pub use live::{run, run_with_limit};
 pub use unended::{Unended, UnendedTask};
