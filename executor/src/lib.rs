@@ -25,7 +25,7 @@
 //! | | |
 //! |---|---|
 //! | order | on one thread strictly FIFO: a task that is woken goes to the end of the run queue, and nothing overtakes it |
-//! | starvation | the loop checks timers and wakes from other threads every 61 turns, however busy it is |
+//! | starvation | the loop checks timers and wakes from other threads after 1 to 61 turns, about each millisecond, however busy it is |
 //! | allocation | one per [`spawn`], none per wake; cancelled timers do not accumulate |
 //! | cancellation | drops the future at its `.await` and runs its destructors; the end of [`run`] does so for all tasks, and [`run_with_limit`] limits the time that it waits for their cleanups |
 //! | panics | end their task with a [`JoinError`]; the loop and the other tasks continue |

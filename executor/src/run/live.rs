@@ -2,7 +2,8 @@
 
 use super::{
     Unended, UnendedTask,
-    local::{Driver, TURNS_BETWEEN_LOOKS, Turns, drive},
+    local::{Driver, Turns, drive},
+    pace::Pace,
 };
 use crate::task::{
     Info,
@@ -95,7 +96,7 @@ fn run_live<F: Future>(
 /// The driver of [`run`]: FIFO, with the time and the threads of the system.
 #[derive(Default)]
 struct Live {
-    turn: Cell<u32>,
+    pace: Pace,
     /// How long the end may take, and until when.
     limit: Option<Duration>,
     deadline: Cell<Option<Instant>>,
@@ -120,9 +121,7 @@ impl Driver for Live {
     #[inline]
     fn next_job(&self, turns: &Turns<'_>) -> Option<Job> {
         loop {
-            let turn = self.turn.get().wrapping_add(1);
-            self.turn.set(turn);
-            if turn % TURNS_BETWEEN_LOOKS == 0 {
+            if self.pace.is_time_to_look() {
                 turns.trim_queue();
                 turns.look_outside();
                 if self.is_late() {
@@ -138,6 +137,7 @@ impl Driver for Live {
                     return None;
                 }
                 turns.sleep(self.deadline.get());
+                self.pace.was_idle();
             }
         }
     }

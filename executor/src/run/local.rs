@@ -27,9 +27,6 @@ use std::{
 };
 use waitline::diagnostics::{self, Announced};
 
-/// The number of turns after which the loop checks its timers and the work from other threads.
-pub(crate) const TURNS_BETWEEN_LOOKS: u32 = 61;
-
 /// All in which live and simulated runs of a loop differ.
 pub(crate) trait Driver {
     /// What is left of a run.

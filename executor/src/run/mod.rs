@@ -4,6 +4,7 @@ mod executor;
 mod injector;
 mod live;
 pub(crate) mod local;
+mod pace;
 pub(crate) mod parker;
 mod sleepers;
 #[allow(unsafe_code)]

@@ -2,7 +2,7 @@
 
 use super::{
     injector::Injector,
-    local::TURNS_BETWEEN_LOOKS,
+    pace::Pace,
     parker::{Parker, Woken},
     sleepers::{Sleepers, Watched},
     steal::{Owned, StealQueue, Thin},
@@ -20,7 +20,7 @@ use crate::{
 use async_task::Runnable;
 use parking_lot::Mutex;
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::VecDeque,
     mem,
     panic::Location,
@@ -205,7 +205,7 @@ impl Workers {
     pub(crate) fn work(self: Arc<Self>, index: usize) {
         let entered = runtime::enter("Executor", self.clone(), Seat::Worker(index));
         let worker =
-            Worker { this: &self, index, turn: Cell::new(0), due: RefCell::default(), watcher: Watcher::default() };
+            Worker { this: &self, index, pace: Pace::default(), due: RefCell::default(), watcher: Watcher::default() };
         let polled = &self.polled[index];
         while let Some(runnable) = worker.next() {
             if self.is_abandoning() {
@@ -319,7 +319,7 @@ impl Runtime for Workers {
 struct Worker<'a> {
     this: &'a Workers,
     index: usize,
-    turn: Cell<u32>,
+    pace: Pace,
     /// The buffer of `fire_timers`, kept between calls.
     due: RefCell<Vec<Waker>>,
     watcher: Watcher,
@@ -333,9 +333,7 @@ impl Worker<'_> {
 
     /// The next turn. Sleeps until there is one. None when the executor has ended.
     fn next(&self) -> Option<Runnable<Info>> {
-        let turn = self.turn.get().wrapping_add(1);
-        self.turn.set(turn);
-        if turn % TURNS_BETWEEN_LOOKS == 0 {
+        if self.pace.is_time_to_look() {
             self.fire_timers();
             self.take_injected();
         }
@@ -354,6 +352,7 @@ impl Worker<'_> {
                 return None;
             }
             this.sleepers.sleep(self);
+            self.pace.was_idle();
         }
     }
 
