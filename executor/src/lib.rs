@@ -105,9 +105,10 @@
 //! Every guarantee above has tests in `tests/it`, and random programs of tasks that spawn, cancel, panic, sleep and
 //! block run on both kinds of event loop. `tests/hostile.rs` mistreats handles and wakers across threads, under
 //! AddressSanitizer too, and `tests/memory.rs` counts bytes. `tests/loom.rs` models what threads share: parking against
-//! waking, the injector, the stealing queue, which worker sleeps or is woken, and who keeps the clock. Unsafe code is
-//! confined to making tasks: `async-task`'s cell around a body that borrows its info, and the promise that futures
-//! which are not `Send` stay on their thread.
+//! waking, the injector, the run queue of a worker against its thieves, which worker sleeps or is woken, who keeps the
+//! clock, and who watches what a worker has claimed. Unsafe code is confined to two places. Making tasks needs it:
+//! `async-task`'s cell around a body that borrows its info, and the promise that futures which are not `Send` stay on
+//! their thread. So does the run queue of a worker, whose owner uses it without a mutex.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]

@@ -54,7 +54,7 @@
 //!
 //! Each receiver gets a clone of the value, and the last one the value itself. The clone is made in the task that gets
 //! it, from a shared reference: so values must be `Sync` to be sent to other threads. Wrap large values in an
-//! [`Arc`](std::sync::Arc).
+//! [`Arc`].
 //!
 //! # Recipes
 //!
