@@ -114,7 +114,6 @@
 #![deny(unsafe_code)]
 
 mod blocking;
-#[cfg(any(feature = "sim", feature = "diagnostics"))]
 mod dump;
 mod group;
 mod key_map;
