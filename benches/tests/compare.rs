@@ -25,7 +25,8 @@ fn our_waiters_take_nothing_from_the_heap() {
     let tables = page.split("### memory: ").skip(1).filter(|table| !table.starts_with("a task"));
     let ours = tables.flat_map(|table| table.lines().filter(|line| line.starts_with("| **waitline")));
     let rows: Vec<&str> = ours.collect();
-    assert_eq!(rows.len(), 7, "lock, condition, two semaphores, event, barrier, channel");
+    let of = "lock, rwlock, once cell, condition, two semaphores, event, barrier, watch, queue, two oneshots, two broadcasts";
+    assert_eq!(rows.len(), 14, "{of}");
     for row in rows {
         assert!(row.ends_with("| 0 / 0 |"), "{row}");
     }

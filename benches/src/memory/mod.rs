@@ -1,5 +1,6 @@
 //! What a type, a guard and a waiter cost in memory: sizes, and what comes from the heap. The same in every run.
 
+mod channels;
 mod count;
 mod tables;
 

@@ -1,11 +1,16 @@
-//! The tables, one per primitive, and their peers.
+//! The tables, one per primitive, and their peers. Those of the channels are in [`channels`](super::channels).
 
-use super::{Cell, Heap, Table, WAITERS, count::count, size_of_future};
+use super::{
+    Cell, Heap, Table, WAITERS,
+    channels::{broadcast, oneshot, queue, watch},
+    count::count,
+    size_of_future,
+};
 use crate::{
-    drive::ready,
+    drive::{poll, ready},
     workloads::executor::peers::{AsyncLocal, FuturesPool, Ours, Peer, Sleeps, SmolLocal, Tokio},
 };
-use std::{future::pending, time::Duration};
+use std::{future::pending, pin::pin, task::Waker, time::Duration};
 
 /// A primitive, what holds a part of it, and the future that waits for it.
 const WAITING: &[&str] = &["type", "guard", "future", "heap of a waiter"];
@@ -44,6 +49,75 @@ fn lock() -> Table {
             row!("maitake-sync", maitake_sync::Mutex::new(0_u64), |lock| lock.try_lock(), lock.lock()),
             row!("saa (no value)", saa::Lock::new(), |lock| assert!(lock.try_lock().is_ok()), lock.lock_async()),
             row!("tokio", tokio::sync::Mutex::new(0_u64), |lock| lock.try_lock().ok(), lock.lock()),
+        ],
+    }
+}
+
+/// A row of the readers-writer locks: both guards, and how to wait while a writer has the lock.
+macro_rules! rwlock {
+    ($peer:literal, $new:expr) => {{
+        let lock = $new;
+        let reader = size_of_val(&ready(lock.read()));
+        let writer = ready(lock.write());
+        let sizes = [size_of_val(&lock), reader, size_of_val(&writer)].map(Cell::Size);
+        let (read, write) = (|| lock.read(), || lock.write());
+        let futures = [size_of_future(&read), size_of_future(&write)];
+        let waiters = [Cell::Heap(Heap::of_waiters(read)), Cell::Heap(Heap::of_waiters(write))];
+        ($peer, [sizes.as_slice(), &futures, &waiters].concat())
+    }};
+}
+
+fn rwlock() -> Table {
+    Table {
+        name: "a readers-writer lock around 8 bytes",
+        about: "Bytes. Of the heap: allocations / bytes.",
+        columns: &[
+            "type",
+            "read guard",
+            "write guard",
+            "read future",
+            "write future",
+            "heap of a reader that waits",
+            "heap of a writer that waits",
+        ],
+        rows: vec![
+            rwlock!("waitline", waitline_lock::RwLock::new(0_u64)),
+            rwlock!("async-lock", smol_async_lock::RwLock::new(0_u64)),
+            rwlock!("asyncband", asyncband::rwlock::RwLock::new(0_u64)),
+            rwlock!("maitake-sync", maitake_sync::RwLock::new(0_u64)),
+            rwlock!("tokio", tokio::sync::RwLock::new(0_u64)),
+        ],
+    }
+}
+
+/// A row of the cells, whose waiters wait while another call initializes the cell. `$wait` waits for a set cell.
+macro_rules! once_cell {
+    ($peer:literal, $new:expr $(, $wait:ident)?) => {{
+        let cell = $new;
+        let mut first = pin!(cell.get_or_init(pending::<u64>));
+        assert!(poll(first.as_mut(), Waker::noop()).is_pending());
+        let get = || cell.get_or_init(pending::<u64>);
+        let waits = [$(size_of_future(&|| cell.$wait()))?];
+        let cells = vec![
+            Cell::Size(size_of_val(&cell)),
+            size_of_future(&get),
+            waits.first().copied().unwrap_or(Cell::Nothing),
+            Cell::Heap(Heap::of_waiters(get)),
+        ];
+        ($peer, cells)
+    }};
+}
+
+fn once_cell() -> Table {
+    Table {
+        name: "a cell for 8 bytes that is set once",
+        about: "Bytes. Of the heap: allocations / bytes. The waiters call `get_or_init` while another call initializes.",
+        columns: &["type", "get_or_init future", "wait future", "heap of a waiter"],
+        rows: vec![
+            once_cell!("waitline", waitline_lock::OnceCell::new(), wait),
+            once_cell!("async-lock", smol_async_lock::OnceCell::new(), wait),
+            once_cell!("asyncband", asyncband::once::OnceCell::new()),
+            once_cell!("tokio", tokio::sync::OnceCell::new()),
         ],
     }
 }
@@ -146,69 +220,6 @@ fn barrier() -> Table {
     }
 }
 
-/// A row of the queues: a channel for 16 items, its two ends, and their futures. `$fill` puts an item.
-macro_rules! queue {
-    ($peer:literal, $new:expr, $put:ident, $get:ident, $fill:expr) => {{
-        let new = $new;
-        let full = || {
-            let channel = new(16);
-            (0..16).for_each(|_| assert!($fill(&channel.0)));
-            channel
-        };
-        let heap = Heap::of(Heap::NONE, full);
-        let (tx, rx) = full();
-        let sizes = [Cell::Size(size_of_val(&tx)), Cell::Size(size_of_val(&rx))];
-        let put = || tx.$put(0_u64);
-        let mut empty: Vec<_> = (0..WAITERS).map(|_| new(16)).collect();
-        let mut receivers = empty.iter_mut().map(|(_, rx)| rx);
-        let get = || receivers.next().expect("one for each").$get();
-        let futures = [size_of_future(&put), size_of_future(&get)];
-        let waiters = [Cell::Heap(Heap::of_waiters(put)), Cell::Heap(Heap::of_waiters(get))];
-        ($peer, [[Cell::Heap(heap)].as_slice(), &sizes, &futures, &waiters].concat())
-    }};
-}
-
-fn queue() -> Table {
-    use crossfire::mpmc::{self, Array};
-    use futures_intrusive::channel::shared as intrusive;
-    Table {
-        name: "a channel for 16 items of 8 bytes",
-        about: "Bytes. Of the heap: allocations / bytes. 1000 putters wait at one full channel, and a getter at each of 1000 empty ones.",
-        columns: &[
-            "heap of a full channel",
-            "sender",
-            "receiver",
-            "put future",
-            "get future",
-            "heap of a putter",
-            "heap of a getter",
-        ],
-        rows: vec![
-            queue!("waitline", waitline_queue::channel::bounded, put, get, |tx: &waitline_queue::channel::Sender<
-                _,
-            >| tx.try_put(0).is_ok()),
-            queue!("async-channel", async_channel::bounded, send, recv, |tx: &async_channel::Sender<_>| tx
-                .try_send(0)
-                .is_ok()),
-            queue!("asyncband", asyncband::mpmc::bounded, send, recv, |tx: &asyncband::mpmc::BoundedSender<_>| tx
-                .try_send(0)
-                .is_ok()),
-            queue!("crossfire", mpmc::bounded_async, send, recv, |tx: &crossfire::MAsyncTx<Array<_>>| tx
-                .try_send(0)
-                .is_ok()),
-            queue!("flume", flume::bounded, send_async, recv_async, |tx: &flume::Sender<_>| tx.try_send(0).is_ok()),
-            queue!("futures-intrusive", intrusive::channel, send, receive, |tx: &intrusive::Sender<_>| tx
-                .try_send(0)
-                .is_ok()),
-            queue!("kanal", kanal::bounded_async, send, recv, |tx: &kanal::AsyncSender<_>| tx.try_send(0).is_ok()),
-            queue!("tachyonix", tachyonix::channel, send, recv, |tx: &tachyonix::Sender<_>| tx.try_send(0).is_ok()),
-            queue!("tokio mpsc", tokio::sync::mpsc::channel, send, recv, |tx: &tokio::sync::mpsc::Sender<_>| tx
-                .try_send(0)
-                .is_ok()),
-        ],
-    }
-}
-
 /// The handle and the heap of a task that waits for ever, on an executor of one thread.
 fn task<P: Peer>() -> [Cell; 2] {
     let heap = P::run(|peer| async move { Heap::of(Heap::NONE, || peer.spawn(pending::<u64>())) });
@@ -244,5 +255,18 @@ fn executor() -> Table {
 /// If it is not.
 pub fn tables() -> Vec<Table> {
     count();
-    vec![lock(), condition(), semaphore(), event(), barrier(), queue(), executor()]
+    vec![
+        lock(),
+        rwlock(),
+        once_cell(),
+        condition(),
+        semaphore(),
+        event(),
+        barrier(),
+        watch(),
+        queue(),
+        oneshot(),
+        broadcast(),
+        executor(),
+    ]
 }

@@ -3,7 +3,7 @@
 use crate::{
     Workload,
     drive::{On, counted_waker, one_thread, one_yield, poll, ready, timed, yield_now},
-    workloads::barrier,
+    workloads::{barrier, watch},
 };
 use futures_lite::FutureExt;
 use std::{
@@ -415,7 +415,7 @@ fn workers<E: Clear>(n: u64, tasks: u64, on: On) -> Duration {
     took.mul_f64(n as f64 / (rounds * tasks) as f64)
 }
 
-/// All workloads on events, and those on barriers. Times are per wait.
+/// All workloads on events, and those on barriers and on the latest value. Times are per wait.
 pub fn workloads() -> Vec<Workload> {
     let mut all = vec![every_event!(Workload::new("event: wait on a set event"), set_already)];
     for waiters in [1, 100, 10_000] {
@@ -437,5 +437,6 @@ pub fn workloads() -> Vec<Workload> {
         all.push(pairs!(Workload::new(name), best_clearables and other_clearables, workers, tasks));
     }
     all.extend(barrier::workloads());
+    all.extend(watch::workloads());
     all
 }

@@ -17,12 +17,15 @@ macro_rules! pairs {
 }
 
 pub mod barrier;
+pub mod broadcast;
 pub mod condition;
 pub mod event;
 pub mod executor;
 pub mod faulty;
 pub mod lock;
 pub mod once_cell;
+pub mod oneshot;
 pub mod queue;
 pub mod rwlock;
 pub mod sem;
+pub mod watch;

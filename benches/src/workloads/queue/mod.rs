@@ -5,6 +5,7 @@ mod peers;
 use crate::{
     Workload,
     drive::{On, one_thread, ready, timed},
+    workloads::{broadcast, oneshot},
 };
 use peers::*;
 use std::{
@@ -220,7 +221,7 @@ fn cells<T: Item>(all: &mut Vec<Workload>, place: &str, executors: &[On], kind: 
     }
 }
 
-/// All workloads on queues. Times are per item.
+/// All workloads on queues, and those on channels for one value and on broadcasts. Times are per item.
 pub fn workloads() -> Vec<Workload> {
     let two_sections = |n| {
         let lock = parking_lot::Mutex::new(0);
@@ -266,5 +267,7 @@ pub fn workloads() -> Vec<Workload> {
         );
     }
     all.extend([16, 1024].map(batches));
+    all.extend(oneshot::workloads());
+    all.extend(broadcast::workloads());
     all
 }
