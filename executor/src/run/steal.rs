@@ -227,7 +227,8 @@ impl<T: Thin> Owned<'_, T> {
             }
             let oldest = item(0);
             let next = head.wrapping_add(half * ONE);
-            // Ordering: Release pairs with the Acquire in `ends`, for SQ3.
+            // Ordering: Release pairs with the Acquire in `ends`, for SQ3: it keeps the reads of the slots before the exchange. No
+            // model fails without this pair, because in loom no load sees a store that comes later.
             if victim.head.compare_exchange(head, next, Ordering::Release, Ordering::Relaxed).is_ok() {
                 break (oldest, half);
             }
