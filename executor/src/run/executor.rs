@@ -27,7 +27,7 @@ use std::{
 ///
 /// A task that is woken on a worker waits for that worker if nothing else does: two tasks that wake each other stay
 /// together. If the worker does not come back to it, because it computes or blocks, an idle worker takes the task over
-/// after about 8 ms at most, in most cases within 1 ms. If all workers are busy there is no such bound.
+/// after about 8 ms at most. If all workers are busy there is no such bound.
 ///
 /// [`spawn`](crate::spawn()), [`sleep`](crate::sleep) and the like work in its tasks as they do in [`run`](crate::run),
 /// except [`spawn_local`](crate::spawn_local).

@@ -39,12 +39,12 @@ pub(crate) unsafe trait Thin: Send {
 /// ```
 ///
 /// An item that is alone in the queue can be *claimed*: thieves pass over it, because the owner is about to come for it.
-/// If the owner does not, a thief that knows this [seizes](Self::seize_into) it.
+/// If the owner does not, a thief that knows this [seizes](Owned::seize_from) it.
 ///
 /// Invariants:
 ///
 /// - SQ1: the owner alone changes `tail`, adds to the slots, and replaces them. It replaces them under the mutex `thieves`.
-///   Thieves read them under this mutex; so do they see the slots as they are, and only one of them steals at a time.
+///   Thieves read them under this mutex. So the slots stay while they do, and only one of them steals at a time.
 /// - SQ2: the items are in the slots from `head` to `tail`. Both only grow (and wrap around), and `tail - head` is at most
 ///   the number of slots. An item belongs to the thread that moved `head` past it.
 /// - SQ3: the owner uses a slot again only after it has read a `head` past its old item. So a thief that read the slot
@@ -75,7 +75,7 @@ const ONE: usize = 2;
 // SAFETY: items are `Send`, and each belongs to one thread (SQ2). The slots are accessed as SQ1 says.
 unsafe impl<T: Thin> Sync for StealQueue<T> {}
 
-/// The number of items from `head` to `tail`. None if `tail` is older than `head`, because they were read too far apart.
+/// The number of items from `head` to `tail`. 0 if `tail` is older than `head`, because they were read too far apart.
 fn between(head: usize, tail: usize) -> usize {
     let length = (tail & !CLAIM).wrapping_sub(head);
     if length > usize::MAX / 2 { 0 } else { length / ONE }
